@@ -1,0 +1,83 @@
+"""Every option in one class: its name in the environment, its default, its meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from warehouse.errors import WarehouseError
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The repository's root: relative paths in settings count from here."""
+
+FromRoot = Annotated[Path, AfterValidator(lambda path: ROOT / path.expanduser())]
+
+
+class Settings(BaseSettings):
+    """Options, read from the environment (`WAREHOUSE_PATH`, ...) or from `.env` at the root."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WAREHOUSE_",
+        env_file=ROOT / ".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        validate_default=True,
+    )
+
+    mysql_url: SecretStr | None = Field(
+        None,
+        description="Your MySQL or MariaDB, as `mysql+pymysql://user:password@host:3306/database`. "
+        "Unset: the embedded sample server.",
+    )
+    mysql_reader: Literal["auto", "connectorx", "pymysql"] = Field(
+        "auto",
+        description="Who reads the result: `connectorx` (fast), `pymysql` (connects everywhere), "
+        "or `auto`: the fast one wherever it can connect.",
+    )
+    orders_table: str = Field("orders", description="The table in MySQL that is loaded.")
+    orders_where: str | None = Field(
+        None,
+        description="Limits the load; your own SQL, sent to MySQL as it is: "
+        "`order_date >= CURRENT_DATE - INTERVAL 30 DAY`.",
+    )
+    query_budget_seconds: PositiveFloat | None = Field(
+        None, description="MySQL stops the query after so many seconds. Unset: no limit."
+    )
+    path: FromRoot = Field(
+        Path("data/warehouse.duckdb"),
+        description="The warehouse: a link to the newest snapshot. "
+        "Relative paths count from the repository's root.",
+    )
+    keep_snapshots: PositiveInt = Field(
+        3, description="How many snapshots stay on disk, the newest included."
+    )
+    memory_limit: str = Field(
+        "200MB",
+        pattern=r"(?i)^\s*\d+(\.\d+)?\s*([KMGT]i?B|%)\s*$",
+        description="DuckDB's memory while it writes. It keeps a load flat, at any number of rows.",
+    )
+    freshness_minutes: PositiveInt = Field(
+        60, description="How old the loaded table may become before the UI calls it stale."
+    )
+
+
+def load_settings() -> Settings:
+    """Read the settings now.
+
+    Raises:
+        WarehouseError: a value is not what its option takes; names each variable, not its value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"WAREHOUSE_{str(item['loc'][0]).upper()}: {item['msg']}."
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise WarehouseError(
+            "\n".join(lines), todo="Correct it in the environment or in .env, and run again."
+        ) from None
