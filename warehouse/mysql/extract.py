@@ -1,0 +1,159 @@
+"""One load from MySQL: a plan, one SELECT, an Arrow stream, and what was counted on the way."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from warehouse.mysql.plan import Plan, make_plan
+from warehouse.mysql.readers import READERS, choose_reader, conform, wire_schema
+from warehouse.mysql.session import connect, plain_errors, session_statements
+from warehouse.mysql.url import Server
+
+BATCHES_AHEAD = 2
+TICK_SECONDS = 0.5
+SILENCE_SECONDS = 30
+"""After so long without a row, MySQL is asked on a second connection whether it is still there."""
+
+
+@dataclass
+class Extraction:
+    """One SELECT, not sent before the first batch is asked for.
+
+    Attributes:
+        rows: Rows that came so far.
+        bytes: Bytes of the record batches that came so far.
+        seconds: From the moment the SELECT was sent to the last row.
+        invalid_dates: By column, how many zero, partial or impossible dates became NULL.
+    """
+
+    plan: Plan
+    sql: str
+    reader: str
+    budget_seconds: float | None = None
+    on_progress: Callable[[Extraction], None] = lambda _: None
+    rows: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    invalid_dates: dict[str, int] = field(default_factory=dict)
+
+    def stream(self) -> pa.RecordBatchReader:
+        """Return the wire values as a stream. Reading it raises WarehouseError where MySQL fails."""
+        return pa.RecordBatchReader.from_batches(wire_schema(self.plan), self._batches())
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        began = time.monotonic()
+        session = session_statements(self.plan.mariadb, self.budget_seconds)
+        read = READERS[self.reader](self.plan, self.sql, session)
+        with plain_errors(self.plan.server):
+            for batch in _ahead(read, self._waiting(began)):
+                conformed = conform(batch, self.plan)
+                self.rows += batch.num_rows
+                self.bytes += batch.nbytes
+                self._count_invalid_dates(conformed)
+                self.seconds = time.monotonic() - began
+                self.on_progress(self)
+                yield conformed
+        self.seconds = time.monotonic() - began
+
+    def _count_invalid_dates(self, batch: pa.RecordBatch) -> None:
+        for column, array in zip(self.plan.columns, batch.columns, strict=True):
+            if column.rule.lowest is None:
+                continue
+            found = pc.sum(pc.less(array, column.rule.lowest)).as_py() or 0
+            if not column.nullable:
+                found += array.null_count
+            if found:
+                self.invalid_dates[column.name] = self.invalid_dates.get(column.name, 0) + found
+
+    def _waiting(self, began: float) -> Callable[[float], None]:
+        """Return what is done while no batch comes: show progress, and see that MySQL lives."""
+
+        def waiting(silent_seconds: float) -> None:
+            self.seconds = time.monotonic() - began
+            self.on_progress(self)
+            if silent_seconds >= SILENCE_SECONDS:
+                with connect(self.plan.server):
+                    pass
+
+        return waiting
+
+
+def open_extraction(
+    server: Server,
+    table: str,
+    *,
+    where: str | None = None,
+    comment: str = "",
+    reader: str = "auto",
+    budget_seconds: float | None = None,
+) -> Extraction:
+    """Plan the load of one table. MySQL is asked about the table, not yet for its rows.
+
+    Raises:
+        WarehouseError: the server, the database or the table is not there, or refuses.
+    """
+    with connect(server) as connection:
+        plan = make_plan(connection, server, table)
+    return Extraction(
+        plan=plan,
+        sql=plan.select(where, comment),
+        reader=choose_reader(plan, reader),
+        budget_seconds=budget_seconds,
+    )
+
+
+def _ahead(
+    batches: Iterator[pa.RecordBatch], waiting: Callable[[float], None]
+) -> Iterator[pa.RecordBatch]:
+    """Read a few batches ahead on a thread of its own.
+
+    A read inside a driver cannot be interrupted from Python; waiting on a queue can, so Ctrl-C
+    works, and a server that has fallen silent is noticed.
+    """
+    ready: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(BATCHES_AHEAD)
+    abandoned = threading.Event()
+
+    def put(item: pa.RecordBatch | BaseException | None) -> None:
+        while not abandoned.is_set():
+            try:
+                return ready.put(item, timeout=TICK_SECONDS)
+            except queue.Full:
+                continue
+
+    def pump() -> None:
+        try:
+            for batch in batches:
+                put(batch)
+                if abandoned.is_set():
+                    return
+            put(None)
+        except BaseException as error:
+            put(error)
+
+    threading.Thread(target=pump, name="mysql-reader", daemon=True).start()
+    try:
+        last = time.monotonic()
+        while True:
+            try:
+                item = ready.get(timeout=TICK_SECONDS)
+            except queue.Empty:
+                silent = time.monotonic() - last
+                waiting(silent)
+                if silent >= SILENCE_SECONDS:
+                    last = time.monotonic()
+                continue
+            last = time.monotonic()
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        abandoned.set()

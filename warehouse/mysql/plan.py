@@ -1,0 +1,210 @@
+"""The plan of a load: what MySQL says about the table becomes one SELECT."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql
+from pymysql.connections import Connection
+
+from warehouse.errors import WarehouseError
+from warehouse.mysql.session import SAFE, plain_errors, rows
+from warehouse.mysql.types import TYPES, TypeRule
+from warehouse.mysql.url import Server
+
+BATCH_ROWS = 16_384
+BATCH_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column on its way: its name, MySQL's type, DuckDB's, and the rule between the two."""
+
+    name: str
+    mysql_type: str
+    nullable: bool
+    rule: TypeRule
+    duckdb_type: str
+    comment: str = ""
+
+    @property
+    def wire(self) -> str:
+        """What the SELECT asks MySQL for."""
+        column = quote(self.name)
+        value = self.rule.wire.format(c=column)
+        if self.rule.lowest is not None and self.nullable:
+            # A true NULL stays NULL; an invalid date travels as a value that no date has.
+            value = f"IFNULL({value}, IF({column} IS NULL, NULL, {self.rule.lowest - 1}))"
+        return value if value == column else f"{value} AS {column}"
+
+    @property
+    def rebuild(self) -> str:
+        """What DuckDB makes of the wire value: an expression over the column of that name."""
+        name = '"' + self.name.replace('"', '""') + '"'
+        value = self.rule.rebuild.format(w=name, type=self.duckdb_type)
+        if self.rule.lowest is not None:
+            value = f"CASE WHEN {name} >= {self.rule.lowest} THEN {value} END"
+        return f"{value} AS {name}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A table in MySQL as it will be read.
+
+    Attributes:
+        rows_estimate: The server's own guess, for the progress bar only.
+        batch_rows: Rows a record batch, so that a batch of wide rows stays small.
+        binlog: Where the binary log stood before the SELECT, if the account may know: what was
+            committed by then is in the load.
+    """
+
+    server: Server
+    table: str
+    server_version: str
+    columns: tuple[Column, ...]
+    rows_estimate: int
+    batch_rows: int
+    binlog: str | None
+    gtid: str | None
+
+    @property
+    def mariadb(self) -> bool:
+        """MariaDB and MySQL differ in a few session variables."""
+        return "mariadb" in self.server_version.lower()
+
+    def select(self, where: str | None = None, comment: str = "") -> str:
+        """Return the one SELECT, led by a comment that shows in the server's process list."""
+        columns = ",\n  ".join(column.wire for column in self.columns)
+        lead = f"/* {comment.replace('*/', '')} */ " if comment else ""
+        # The line breaks keep a `--` comment at the end of the operator's SQL from closing more.
+        condition = f"\nWHERE (\n{where}\n)" if where else ""
+        return f"{lead}SELECT\n  {columns}\nFROM {quote(self.table)}{condition}"
+
+
+def quote(name: str) -> str:
+    """Quote an identifier for MySQL."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+_COLUMNS = """
+SELECT column_name, data_type, column_type, is_nullable, numeric_precision, numeric_scale,
+  column_comment
+FROM information_schema.columns
+WHERE table_schema = %s AND table_name = %s
+ORDER BY ordinal_position
+"""
+_SIZE = """
+SELECT table_rows, avg_row_length FROM information_schema.tables
+WHERE table_schema = %s AND table_name = %s
+"""
+_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
+# MariaDB's JSON is a LONGTEXT with a check that the server adds by itself.
+_JSON_CHECKS = """
+SELECT check_clause FROM information_schema.check_constraints
+WHERE constraint_schema = %s AND table_name = %s
+"""
+
+
+def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
+    """Ask MySQL about a table and plan how each column travels.
+
+    Raises:
+        WarehouseError: no such table, or a column whose type has no rule; names it.
+    """
+    with plain_errors(server):
+        version = str(rows(connection, "SELECT VERSION()")[0][0])
+        described = rows(connection, _COLUMNS, server.database, table)
+        if not described:
+            raise _no_table(
+                server, table, [name for (name,) in rows(connection, _TABLES, server.database)]
+            )
+        size = rows(connection, _SIZE, server.database, table)
+        json_checks: set[str] = set()
+        mariadb = "mariadb" in version.lower()
+        if mariadb:
+            json_checks = {
+                clause for (clause,) in _optional(connection, _JSON_CHECKS, server.database, table)
+            }
+    estimate, row_bytes = (int(value or 0) for value in size[0]) if size else (0, 0)
+    binlog, gtid = _position(connection, mariadb)
+    return Plan(
+        server=server,
+        table=table,
+        server_version=version,
+        columns=tuple(_column(table, json_checks, *row) for row in described),
+        rows_estimate=estimate,
+        batch_rows=max(64, min(BATCH_ROWS, BATCH_BYTES // max(row_bytes, 1))),
+        binlog=binlog,
+        gtid=gtid,
+    )
+
+
+def _column(
+    table: str,
+    json_checks: set[str],
+    name: str,
+    data_type: str,
+    column_type: str,
+    nullable: str,
+    precision: int | None,
+    scale: int | None,
+    comment: str,
+) -> Column:
+    kind = data_type.lower()
+    column_type = column_type.lower()
+    if kind == "decimal" and precision is not None and precision > 38:
+        kind = "decimal (p > 38)"
+    elif column_type == "bit(1)":
+        kind = "bit(1)"
+    elif kind == "longtext" and f"json_valid({quote(name)})" in json_checks:
+        kind = "json"
+    elif "int" in kind and "unsigned" in column_type:
+        kind += " unsigned"
+    rule = TYPES.get(kind)
+    if rule is None:
+        raise WarehouseError(
+            f"The column `{table}`.`{name}` has the type {column_type}, which has no rule yet.",
+            safe="The table was not read, nothing was changed.",
+            todo="Load from a MySQL view that leaves it out or casts it "
+            "(WAREHOUSE_ORDERS_TABLE takes a view's name).",
+        )
+    return Column(
+        name=name,
+        mysql_type=column_type,
+        nullable=nullable == "YES",
+        rule=rule,
+        duckdb_type=rule.duckdb.format(p=precision, s=scale),
+        comment=comment or "",
+    )
+
+
+def _no_table(server: Server, table: str, others: list[str]) -> WarehouseError:
+    close = difflib.get_close_matches(table, others, n=3)
+    hint = f" Did you mean {' or '.join(close)}?" if close else ""
+    return WarehouseError(
+        f"MySQL at {server.name} shows this account no table `{table}`.{hint}",
+        safe=SAFE,
+        todo="Correct WAREHOUSE_ORDERS_TABLE, or ask for SELECT on the table.",
+    )
+
+
+def _optional(connection: Connection[Any], sql: str, *values: object) -> list[tuple[Any, ...]]:
+    """Ask what an account may be too small to see: no answer is an answer."""
+    try:
+        return rows(connection, sql, *values)
+    except pymysql.MySQLError:
+        return []
+
+
+def _position(connection: Connection[Any], mariadb: bool) -> tuple[str | None, str | None]:
+    """Return the binary log's file:offset and the GTID set, each if it may be seen."""
+    status = "SHOW MASTER STATUS" if mariadb else "SHOW BINARY LOG STATUS"
+    gtid = "SELECT @@GLOBAL.gtid_binlog_pos" if mariadb else "SELECT @@GLOBAL.gtid_executed"
+    at = _optional(connection, status)
+    executed = _optional(connection, gtid)
+    return (
+        f"{at[0][0]}:{at[0][1]}" if at else None,
+        str(executed[0][0]) or None if executed else None,
+    )

@@ -1,0 +1,140 @@
+"""Two readers behind one function: the same SELECT, the same record batches.
+
+ConnectorX decodes MySQL's binary protocol in Rust. PyMySQL reads the text protocol in Python: slow,
+but it connects everywhere (client certificates, Unix sockets, the embedded sample server).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pymysql.cursors import SSCursor
+
+from warehouse.errors import WarehouseError
+from warehouse.mysql.plan import Plan
+from warehouse.mysql.session import SAFE, connect, rows
+
+Reader = Callable[[Plan, str, list[str]], Iterator[pa.RecordBatch]]
+
+
+def read_connectorx(plan: Plan, sql: str, session: list[str]) -> Iterator[pa.RecordBatch]:
+    """Read with ConnectorX: binary protocol, one connection, batches as they come."""
+    # Its connection pool logs on stderr what the error says anyway.
+    os.environ.setdefault("RUST_LOG", "off")
+    import connectorx
+
+    try:
+        yield from connectorx.read_sql(
+            plan.server.connectorx_url(),
+            sql,
+            return_type="arrow_stream",
+            protocol="binary",
+            batch_size=plan.batch_rows,
+            pre_execution_query=session,
+        )
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        # A panic in Rust is a BaseException of its own; nothing else tells it from the others.
+        raise RuntimeError(str(error)) from None
+
+
+def read_pymysql(plan: Plan, sql: str, session: list[str]) -> Iterator[pa.RecordBatch]:
+    """Read with PyMySQL: text protocol, unbuffered."""
+    types = [
+        pa.binary() if pa.types.is_list(column.rule.arrow) else column.rule.arrow
+        for column in plan.columns
+    ]
+    names = [column.name for column in plan.columns]
+    with connect(plan.server) as connection:
+        for statement in session:
+            rows(connection, statement)
+        with closing(connection.cursor(SSCursor)) as cursor:
+            cursor.execute(sql)
+            while chunk := cursor.fetchmany(plan.batch_rows):
+                arrays = [
+                    pa.array(values, type=type_)
+                    for values, type_ in zip(_columns(chunk, types), types, strict=True)
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, names=names)
+
+
+def _columns(chunk: Any, types: list[pa.DataType]) -> Iterator[Any]:
+    """Turn rows into columns. What MySQL calls text may come as bytes, and the other way round."""
+    for values, type_ in zip(zip(*chunk, strict=True), types, strict=True):
+        if pa.types.is_string(type_):
+            yield [v.decode() if isinstance(v, bytes) else v for v in values]
+        elif pa.types.is_binary(type_):
+            yield [v.encode() if isinstance(v, str) else v for v in values]
+        else:
+            yield values
+
+
+READERS: dict[str, Reader] = {"connectorx": read_connectorx, "pymysql": read_pymysql}
+
+
+def choose_reader(plan: Plan, wanted: str) -> str:
+    """Return the reader's name: for `auto` the fast one wherever it can connect.
+
+    Raises:
+        WarehouseError: ConnectorX was asked for, and the URL asks for what it cannot do.
+    """
+    needs_pymysql = {
+        "a Unix socket": plan.server.socket,
+        "a client certificate": plan.server.cert,
+        "the embedded sample server": "mimic" in plan.server_version,
+    }
+    reasons = [what for what, needed in needs_pymysql.items() if needed]
+    if wanted == "auto":
+        return "pymysql" if reasons else "connectorx"
+    if wanted == "connectorx" and reasons:
+        raise WarehouseError(
+            f"ConnectorX cannot use {reasons[0]}.",
+            safe="Nothing was asked of MySQL.",
+            todo="Leave WAREHOUSE_MYSQL_READER unset, or set it to pymysql.",
+        )
+    return wanted
+
+
+def conform(batch: pa.RecordBatch, plan: Plan) -> pa.RecordBatch:
+    """Give a batch exactly the plan's Arrow types.
+
+    Raises:
+        WarehouseError: a value does not fit; names the column. Nothing is rounded to fit.
+    """
+    arrays = []
+    for column, array in zip(plan.columns, batch.columns, strict=True):
+        wanted = column.rule.arrow
+        try:
+            if pa.types.is_list(wanted):
+                arrays.append(_floats(array))
+            else:
+                arrays.append(array if array.type == wanted else pc.cast(array, wanted))
+        except pa.ArrowInvalid as error:
+            raise WarehouseError(
+                f"`{plan.table}`.`{column.name}` ({column.mysql_type}) came as {array.type} "
+                f"and does not fit {wanted}: {error}",
+                safe=SAFE,
+            ) from None
+    return pa.RecordBatch.from_arrays(arrays, schema=wire_schema(plan))
+
+
+def _floats(array: pa.Array) -> pa.Array:
+    """Read byte strings of little-endian 4-byte floats as lists, without a copy of the floats."""
+    array = pc.cast(array, pa.binary())
+    _, offsets, data = array.buffers()
+    starts = pa.Array.from_buffers(pa.int32(), len(array) + 1, [None, offsets], offset=array.offset)
+    floats = pa.Array.from_buffers(pa.float32(), (data.size if data else 0) // 4, [None, data])
+    return pa.ListArray.from_arrays(
+        pc.cast(pc.divide(starts, 4), pa.int32()), floats, mask=array.is_null()
+    )
+
+
+def wire_schema(plan: Plan) -> pa.Schema:
+    """Return the schema of the batches on their way."""
+    return pa.schema([(column.name, column.rule.arrow) for column in plan.columns])

@@ -1,0 +1,168 @@
+"""A polite connection: read-only, UTC, on a budget, saying who it is; and errors in plain words."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pymysql
+from pymysql.connections import Connection
+from pymysql.constants import FIELD_TYPE
+
+from warehouse.errors import WarehouseError
+from warehouse.mysql.url import Server
+
+CONNECT_SECONDS = 10
+
+# Integers and doubles as such; everything else as the server wrote it (text or bytes).
+_CONVERSIONS: dict[Any, Any] = {
+    **dict.fromkeys(
+        (
+            FIELD_TYPE.TINY,
+            FIELD_TYPE.SHORT,
+            FIELD_TYPE.INT24,
+            FIELD_TYPE.LONG,
+            FIELD_TYPE.LONGLONG,
+            FIELD_TYPE.YEAR,
+        ),
+        int,
+    ),
+    **dict.fromkeys((FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE), float),
+}
+
+SAFE = "Nothing was changed: everyone still reads the last snapshot."
+
+
+def session_statements(mariadb: bool, budget_seconds: float | None) -> list[str]:
+    """Return what a session says first: it only reads, in UTC, and for so long at most."""
+    statements = ["SET SESSION TRANSACTION READ ONLY", "SET SESSION time_zone = '+00:00'"]
+    if budget_seconds is not None and mariadb:
+        statements.append(f"SET SESSION max_statement_time = {budget_seconds}")
+    elif budget_seconds is not None:
+        statements.append(
+            f"SET SESSION max_execution_time = {max(1, round(budget_seconds * 1000))}"
+        )
+    return statements
+
+
+@contextmanager
+def connect(server: Server) -> Iterator[Connection[Any]]:
+    """Open a connection whose rows hold int, float, str and bytes only.
+
+    Raises:
+        WarehouseError: the server cannot be reached or refuses; says why.
+    """
+    with plain_errors(server):
+        connection = pymysql.connect(
+            host=server.host,
+            port=server.port,
+            user=server.user,
+            password=server.password,
+            database=server.database,
+            unix_socket=server.socket,
+            ssl=_tls_context(server),
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            program_name="warehouse",
+            conv=_CONVERSIONS,
+        )
+    with closing(connection):
+        yield connection
+
+
+def _tls_context(server: Server) -> ssl.SSLContext | None:
+    if server.tls == "disabled":
+        return None
+    try:
+        context = ssl.create_default_context(cafile=server.ca)
+        context.check_hostname = server.tls == "verify_identity"
+        context.verify_mode = (
+            ssl.CERT_REQUIRED if server.tls.startswith("verify") else ssl.CERT_NONE
+        )
+        # MySQL's self-made certificate authority lacks an extension that strict mode asks for.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if server.cert:
+            context.load_cert_chain(server.cert, server.key)
+    except OSError as error:
+        raise WarehouseError(
+            f"A TLS file named in WAREHOUSE_MYSQL_URL cannot be read: {error}.", safe=SAFE
+        ) from None
+    return context
+
+
+def rows(connection: Connection[Any], sql: str, *values: object) -> list[tuple[Any, ...]]:
+    """Run a short question and return its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values or None)
+        return list(cursor.fetchall())
+
+
+# MySQL's error numbers: https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html
+# MariaDB's own start at 1900.
+_MEANINGS: dict[int, tuple[str, str]] = {
+    1040: ("has no connection free", "Try again later."),
+    1044: (
+        "does not let this account into the database (or there is no such database)",
+        "Check the name in WAREHOUSE_MYSQL_URL, or ask for SELECT on it.",
+    ),
+    1045: (
+        "refuses this account: wrong user or password",
+        "Correct the user and the password in WAREHOUSE_MYSQL_URL.",
+    ),
+    1049: ("has no such database", "Correct the database's name in WAREHOUSE_MYSQL_URL."),
+    1054: ("knows no such column", "Correct WAREHOUSE_ORDERS_WHERE."),
+    1064: (
+        "cannot parse the query",
+        "Correct WAREHOUSE_ORDERS_WHERE: it is sent to MySQL as it is.",
+    ),
+    1130: ("does not let this machine in", "Ask for an account that may connect from here."),
+    1142: ("does not let this account read the table", "Ask for SELECT on it."),
+    1143: ("does not let this account read a column", "Ask for SELECT on it."),
+    1146: ("has no such table", "Correct WAREHOUSE_ORDERS_TABLE."),
+    1317: ("was told by somebody to stop the query", "Ask the DBA why, and run again."),
+    1969: (
+        "stopped the query: its time budget is used up",
+        "Raise WAREHOUSE_QUERY_BUDGET_SECONDS, or load less with WAREHOUSE_ORDERS_WHERE.",
+    ),
+    2003: ("cannot be reached", "Check host and port in WAREHOUSE_MYSQL_URL, and the network."),
+    2006: ("closed the connection", "Run again."),
+    2013: ("went away in the middle of the answer", "Run again when it is back."),
+    2026: (
+        "and this machine do not agree on TLS",
+        "Check ssl_mode and ssl_ca in WAREHOUSE_MYSQL_URL.",
+    ),
+    3159: ("accepts connections over TLS only", "Add ?ssl_mode=required to WAREHOUSE_MYSQL_URL."),
+}
+_SAME_AS = {1152: 2013, 1159: 2013, 1226: 1040, 1203: 1040, 1698: 1045, 3024: 1969, 1927: 2013}
+_LOST = re.compile(r"IoError|CodecError|Connection reset|Broken pipe|UnexpectedEof|server.*disconn")
+_UNKNOWN = ("answered with an error", "If the text does not help, show it to the DBA.")
+
+
+def translate(error: BaseException, server: Server) -> WarehouseError:
+    """Say in plain words what a driver's error means.
+
+    PyMySQL's errors carry the number; ConnectorX's carry it in their text.
+    """
+    text = server.redact(str(error.args[-1] if error.args else error)).strip()
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    if found := re.search(r"ERROR (\d+) \(", text):
+        number = int(found[1])
+    if not number and _LOST.search(text):
+        number = 2013
+    if isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY" in text or "SSL" in text[:40]:
+        number = 2026
+    meaning, todo = _MEANINGS.get(_SAME_AS.get(number, number), _UNKNOWN)
+    return WarehouseError(f"MySQL at {server.name} {meaning}: {text}", safe=SAFE, todo=todo)
+
+
+@contextmanager
+def plain_errors(server: Server) -> Iterator[None]:
+    """Turn a driver's errors into ones for people, without the driver's trace behind them."""
+    try:
+        yield
+    except (pymysql.MySQLError, OSError, RuntimeError) as error:
+        raise translate(error, server) from None

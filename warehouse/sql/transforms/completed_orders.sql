@@ -1,0 +1,2 @@
+-- The cleaned orders that are completed.
+select * from orders_cleaned where status = 'completed'

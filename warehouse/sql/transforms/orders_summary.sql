@@ -1,0 +1,10 @@
+-- Per day and status: how many orders, their revenue and their average amount.
+select
+  order_date,
+  status,
+  count(*) as orders,
+  sum(amount) as revenue,
+  avg(amount) as average_amount
+from orders_cleaned
+group by order_date, status
+order by order_date, status

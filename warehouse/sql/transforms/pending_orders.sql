@@ -1,0 +1,2 @@
+-- The cleaned orders that still wait.
+select * from orders_cleaned where status = 'pending'

@@ -1,0 +1,220 @@
+"""Dagster's DuckDB I/O manager on snapshots: outputs are published whole, inputs never block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pandas as pd
+import pyarrow as pa
+from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TableSlice
+from dagster_duckdb.io_manager import DuckDbClient, DuckDBIOManager
+from dagster_duckdb_pandas import DuckDBPandasTypeHandler
+
+from warehouse.settings import load_settings
+from warehouse.store import snapshots
+
+SCHEMA = "main"
+Context = dg.OutputContext | dg.InputContext
+
+
+@dataclass
+class TableStream:
+    """Rows on their way into a table.
+
+    Attributes:
+        schema: Arrow schema of the batches.
+        batches: The rows; nothing is read before the writer is ready.
+        select: What the table holds: SQL over the columns of the batches.
+        finish: Called after the last row, in the same transaction: what must be published with
+            the table or not at all.
+    """
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+    select: str = "*"
+    finish: Callable[[duckdb.DuckDBPyConnection], Mapping[str, Any]] = lambda _: {}
+    error: BaseException | None = field(default=None, init=False)
+
+    def reader(self) -> pa.RecordBatchReader:
+        """Return the batches for DuckDB, which hides what they raise: `error` keeps it."""
+        return pa.RecordBatchReader.from_batches(self.schema, self._kept())
+
+    def _kept(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self.batches
+        except BaseException as error:
+            self.error = error
+            raise
+
+
+class ArrowStreamHandler(DbTypeHandler[pa.RecordBatchReader]):
+    """Writes a stream of record batches without ever holding more than a few of them."""
+
+    @property
+    def supported_types(self) -> Sequence[type[object]]:
+        """Arrow's own reader, and a stream that also says what to do with the rows."""
+        return [pa.RecordBatchReader, TableStream]
+
+    def handle_output(
+        self,
+        context: dg.OutputContext,
+        table_slice: TableSlice,
+        obj: pa.RecordBatchReader | TableStream,
+        connection: duckdb.DuckDBPyConnection,
+    ) -> Mapping[str, Any]:
+        """Store the rows in the table, which is made if it is not there."""
+        stream = obj if isinstance(obj, TableStream) else TableStream(obj.schema, iter(obj))
+        try:
+            rows = _insert(connection, table_slice.table, stream.reader(), stream.select)
+        except duckdb.Error:
+            if stream.error:
+                raise stream.error from None
+            raise
+        return _metadata(context, connection, table_slice.table, rows) | stream.finish(connection)
+
+    def load_input(
+        self,
+        context: dg.InputContext,  # noqa: ARG002
+        table_slice: TableSlice,
+        connection: duckdb.DuckDBPyConnection,
+    ) -> pa.RecordBatchReader:
+        """Read the table as a stream, on a cursor of its own that outlives the connection."""
+        query = DuckDbClient.get_select_statement(table_slice)
+        return connection.cursor().sql(query).to_arrow_reader()
+
+
+class DataFrameHandler(DuckDBPandasTypeHandler):
+    """The stock handler, but columns go by name and an empty DataFrame makes an empty table."""
+
+    def handle_output(
+        self,
+        context: dg.OutputContext,
+        table_slice: TableSlice,
+        obj: pd.DataFrame,
+        connection: duckdb.DuckDBPyConnection,
+    ) -> Mapping[str, Any]:
+        """Store the rows in the table, which is made if it is not there."""
+        rows = pa.Table.from_pandas(obj, preserve_index=False).to_reader()
+        count = _insert(connection, table_slice.table, rows, "*")
+        return _metadata(context, connection, table_slice.table, count)
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: pa.RecordBatchReader, select: str
+) -> int:
+    """Create the table from the rows, or add them to it by name. Returns how many came."""
+    name = f'{SCHEMA}."{table}"'
+    connection.register("incoming", rows)
+    try:
+        if _exists(connection, table):
+            done = connection.execute(f"INSERT INTO {name} BY NAME SELECT {select} FROM incoming")
+        else:
+            done = connection.execute(f"CREATE TABLE {name} AS SELECT {select} FROM incoming")
+        (count,) = done.fetchall()[0]
+    finally:
+        connection.unregister("incoming")
+    return int(count)
+
+
+def _exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    # Asked, not tried: a failed statement would end the transaction.
+    return bool(
+        connection.execute(
+            "SELECT 1 FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?",
+            [SCHEMA, table],
+        ).fetchall()
+    )
+
+
+def column_schema(connection: duckdb.DuckDBPyConnection, relation: str) -> dg.TableSchema:
+    """Return a table's or view's columns as the UI shows them."""
+    described = connection.execute(f'DESCRIBE {SCHEMA}."{relation}"').fetchall()
+    return dg.TableSchema([dg.TableColumn(name, type_) for name, type_, *_ in described])
+
+
+def _metadata(
+    context: dg.OutputContext, connection: duckdb.DuckDBPyConnection, table: str, rows: int
+) -> dict[str, Any]:
+    """Return what the UI shows of a stored table."""
+    count = "dagster/partition_row_count" if context.has_partition_key else "dagster/row_count"
+    return {
+        count: rows,
+        "dagster/column_schema": column_schema(connection, table),
+        "dagster/storage_kind": "duckdb",
+    }
+
+
+class SnapshotClient(DuckDbClient):
+    """Where the I/O manager gets its connections: a private copy to write, a snapshot to read."""
+
+    def __init__(self, path: Path, keep: int, memory_limit: str) -> None:
+        self._path = path
+        self._keep = keep
+        self._memory_limit = memory_limit
+
+    def connect(  # type: ignore[override]
+        self, context: Context, table_slice: TableSlice
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Open the newest snapshot for an input, and a new one for an output."""
+        if isinstance(context, dg.InputContext):
+            return snapshots.read(self._path)
+        whole = not table_slice.partition_dimensions
+        return snapshots.write(
+            self._path,
+            keep=self._keep,
+            memory_limit=self._memory_limit,
+            who=f"{table_slice.table}, run {context.run_id}",
+            replacing=[f'{SCHEMA}."{table_slice.table}"'] if whole else [],
+            say=context.log.info,
+        )
+
+    @staticmethod
+    def delete_table_slice(
+        context: dg.OutputContext, table_slice: TableSlice, connection: duckdb.DuckDBPyConnection
+    ) -> None:
+        """Delete the partitions to be written; a whole table is gone already."""
+        if table_slice.partition_dimensions and _exists(connection, table_slice.table):
+            DuckDbClient.delete_table_slice(context, table_slice, connection)
+
+    @staticmethod
+    def get_table_name(table_slice: TableSlice) -> str:
+        """Name the table as SQL does in this file."""
+        return f"warehouse.{table_slice.schema}.{table_slice.table}"
+
+
+class WarehouseIOManager(DuckDBIOManager):
+    """Stores assets as tables in the warehouse's next snapshot.
+
+    `database` is the link's path; empty, it is `WAREHOUSE_PATH` at the time of the run.
+    """
+
+    database: str = ""
+
+    @staticmethod
+    def type_handlers() -> Sequence[DbTypeHandler[Any]]:
+        """Streams of record batches, and DataFrames."""
+        return [ArrowStreamHandler(), DataFrameHandler()]
+
+    @staticmethod
+    def default_load_type() -> type | None:
+        """What an input without a type becomes."""
+        return pd.DataFrame
+
+    def create_io_manager(self, context: dg.InitResourceContext) -> DbIOManager:  # noqa: ARG002
+        """Build Dagster's manager of tables on our client."""
+        settings = load_settings()
+        path = Path(self.database) if self.database else settings.path
+        return DbIOManager(
+            type_handlers=self.type_handlers(),
+            db_client=SnapshotClient(path, settings.keep_snapshots, settings.memory_limit),
+            database=str(path),
+            schema=SCHEMA,
+            io_manager_name="WarehouseIOManager",
+            default_load_type=self.default_load_type(),
+        )

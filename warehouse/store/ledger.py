@@ -1,0 +1,70 @@
+"""The table `loads`: a receipt for each time a source was asked, in the file that it filled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+
+import duckdb
+
+_SQL_TYPES = {
+    "datetime": "TIMESTAMPTZ",
+    "str": "VARCHAR",
+    "str | None": "VARCHAR",
+    "int": "BIGINT",
+    "float": "DOUBLE",
+    "Mapping[str, int]": "MAP(VARCHAR, BIGINT)",
+}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What one load was. The fields are the columns of `loads`; none ever holds a password.
+
+    Attributes:
+        started_at: When the query was sent.
+        table_name: The table in this file that was filled.
+        seconds: From the query to the last row.
+        rows: Rows that came.
+        bytes: Bytes of the record batches they came in.
+        host, port, database, source_table: Where from.
+        binlog_position, gtid: Where the source's binary log stood before the query, if the account
+            may know: what was committed by then is in the load.
+        query: The SQL as it was sent.
+        invalid_dates: By column, how many zero, partial or impossible dates became NULL.
+        run_id: The Dagster run.
+    """
+
+    started_at: datetime
+    table_name: str
+    rows: int
+    seconds: float
+    bytes: int
+    host: str
+    port: int
+    database: str
+    source_table: str
+    server_version: str
+    binlog_position: str | None
+    gtid: str | None
+    query: str
+    invalid_dates: Mapping[str, int]
+    run_id: str
+
+
+TABLE = "loads"
+
+
+def record(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> None:
+    """Add a receipt, in the caller's transaction."""
+    columns = ", ".join(f'"{field.name}" {_SQL_TYPES[str(field.type)]}' for field in fields(Receipt))
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns})")
+    values = asdict(receipt)
+    invalid = values.pop("invalid_dates")
+    names = ", ".join(f'"{name}"' for name in values)
+    marks = ", ".join("?" for _ in values)
+    connection.execute(
+        f"INSERT INTO {TABLE} ({names}, invalid_dates) VALUES ({marks}, map(?, ?))",
+        [*values.values(), list(invalid), list(invalid.values())],
+    )

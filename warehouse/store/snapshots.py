@@ -1,0 +1,322 @@
+"""One link to immutable snapshots: readers are never blocked and never see half a write.
+
+    data/warehouse.duckdb -> .warehouse/000042/warehouse.duckdb     what everyone opens
+    data/.warehouse/000041/warehouse.duckdb                         kept, for those still reading it
+    data/.warehouse/staging/warehouse.duckdb                        while somebody writes
+    data/.warehouse/lock, writer                                    one writer at a time, and who
+
+A write happens in a private copy. It becomes the newest snapshot by renaming its folder and
+replacing the link, both of which the file system does whole or not at all.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from warehouse.errors import WarehouseError
+
+FOLDER = ".warehouse"
+FILE = "warehouse.duckdb"
+STORAGE_VERSION = "v1.5.0"
+"""DuckDB 1.5 and later open the file: the newest default would shut out the command line tool."""
+
+SAFE = "Nothing was changed: everyone still reads the last snapshot."
+_NUMBER = re.compile(r"\d{6,}")
+_WAIT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One immutable file, and its number: they only ever grow."""
+
+    number: int
+    file: Path
+
+
+def newest(path: Path) -> Snapshot | None:
+    """Return the snapshot that the link points to, or None before the first write.
+
+    Raises:
+        WarehouseError: something else stands where the link should be.
+    """
+    try:
+        target = Path(os.readlink(path))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # EINVAL: there, but not a link
+            raise _unwritable(path, error) from None
+        raise WarehouseError(
+            f"{path} is not a link to a snapshot of a warehouse.",
+            safe="It was not touched.",
+            todo="Move it away, or set WAREHOUSE_PATH to another place.",
+        ) from None
+    if target.parent.parent != Path(FOLDER) or not _NUMBER.fullmatch(target.parent.name):
+        raise WarehouseError(
+            f"{path} links to {target}, which is not a snapshot of a warehouse.",
+            safe="It was not touched.",
+            todo="Remove the link, or set WAREHOUSE_PATH to another place.",
+        )
+    return Snapshot(int(target.parent.name), path.parent / target)
+
+
+def open_newest(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open the newest snapshot, read-only, with no setting that another reader might lack.
+
+    Raises:
+        WarehouseError: there is no warehouse yet.
+    """
+    while True:
+        snapshot = newest(path)
+        if snapshot is None or not path.exists():
+            raise WarehouseError(
+                f"There is no warehouse at {path} yet.", todo="Build it with `just materialize`."
+            )
+        try:
+            connection = duckdb.connect(str(snapshot.file.resolve()), read_only=True)
+        except duckdb.IOException:
+            if newest(path) == snapshot:
+                raise
+            continue  # pruned between reading the link and opening the file: there is a newer one
+        # A misspelt table must not silently become a Python variable of that name.
+        connection.execute("SET python_enable_replacements = false")
+        return connection
+
+
+@contextmanager
+def read(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the newest snapshot for the length of a `with`."""
+    with open_newest(path) as connection:
+        yield connection
+
+
+@contextmanager
+def write(
+    path: Path,
+    *,
+    keep: int,
+    memory_limit: str,
+    who: str,
+    replacing: Sequence[str] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Write a new snapshot: the caller's changes as a whole, or nothing.
+
+    Args:
+        path: The link that readers open.
+        keep: How many snapshots stay, the new one included.
+        memory_limit: DuckDB's, for this connection.
+        who: Named to the next writer while it waits for this one.
+        replacing: Tables that the caller will create anew; gone when the `with` begins, so that
+            the file does not hold them twice.
+        say: Told who is waited for.
+
+    Yields:
+        A connection to a private copy of the newest snapshot, in a transaction.
+
+    Raises:
+        WarehouseError: the folder cannot be written, the disk is full, or a view would no longer
+            work. The newest snapshot stays what it is on any error, the caller's included.
+    """
+    folder = path.parent / FOLDER
+    staging = folder / "staging"
+    with _plain_errors(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        _check_alone(path)
+        with _writing_alone(folder, who, say):
+            current = newest(path)
+            _clear_leftovers(folder, current)
+            staging.mkdir()
+            try:
+                if current:
+                    _clone(current.file, staging / FILE)
+                with _transaction(staging / FILE, memory_limit, replacing) as connection:
+                    yield connection
+                    _check_views(connection)
+                _publish(staging, path, (current.number if current else 0) + 1)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+            _prune(folder, keep)
+
+
+@contextmanager
+def _transaction(
+    file: Path, memory_limit: str, replacing: Sequence[str]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    config: dict[str, str | bool] = {
+        "storage_compatibility_version": STORAGE_VERSION,
+        "memory_limit": memory_limit,
+        "temp_directory": str(file.parent / "spill"),
+        "python_enable_replacements": False,
+    }
+    with duckdb.connect(str(file), config=config) as connection:
+        for table in replacing:
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+        if replacing:
+            connection.execute("CHECKPOINT")  # frees the dropped blocks for what comes
+        connection.begin()
+        yield connection
+        connection.commit()
+        connection.execute("CHECKPOINT")
+    assert not file.with_name(FILE + ".wal").exists(), "a closed database leaves no log behind"
+
+
+def _check_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """See that no view in the file is broken by what was written.
+
+    Raises:
+        WarehouseError: one is; names it and what it misses.
+    """
+    for (view,) in connection.execute(
+        "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+    ).fetchall():
+        try:
+            connection.execute(f'DESCRIBE "{view}"')
+        except duckdb.Error as error:
+            raise WarehouseError(
+                f"The view {view} would no longer work: {str(error).splitlines()[0]}",
+                safe=SAFE,
+                todo=f"Change the file of {view} to what the new columns are, and run again.",
+            ) from None
+
+
+def _publish(staging: Path, path: Path, number: int) -> None:
+    """Make the staged file the newest snapshot. Durable before it is visible."""
+    folder = staging.parent
+    shutil.rmtree(staging / "spill", ignore_errors=True)
+    (staging / FILE).chmod(0o444)
+    _sync(staging / FILE)
+    _sync(staging)
+    snapshot = folder / f"{number:06d}"
+    staging.rename(snapshot)
+    _sync(folder)
+    link = folder / "link"
+    link.unlink(missing_ok=True)
+    link.symlink_to(Path(FOLDER) / snapshot.name / FILE)
+    link.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def snapshots(folder: Path) -> list[Path]:
+    """Return the folders of the snapshots on disk, oldest first."""
+    return sorted(
+        (entry for entry in folder.iterdir() if _NUMBER.fullmatch(entry.name)),
+        key=lambda entry: int(entry.name),
+    )
+
+
+def _clear_leftovers(folder: Path, current: Snapshot | None) -> None:
+    """Remove what a killed writer left: its staging, or a snapshot it did not come to link."""
+    shutil.rmtree(folder / "staging", ignore_errors=True)
+    (folder / "link").unlink(missing_ok=True)
+    for snapshot in snapshots(folder):
+        if int(snapshot.name) > (current.number if current else 0):
+            shutil.rmtree(snapshot)
+
+
+def _prune(folder: Path, keep: int) -> None:
+    """Remove the oldest snapshots. Who still reads one keeps reading: the open file lives on."""
+    for snapshot in snapshots(folder)[:-keep]:
+        shutil.rmtree(snapshot, ignore_errors=True)
+
+
+def _clone(source: Path, target: Path) -> None:
+    """Copy a file, inside the kernel or as a shared clone where the system can."""
+    copy_range = getattr(os, "copy_file_range", None)
+    with source.open("rb") as reading, target.open("wb") as writing:
+        remaining = os.fstat(reading.fileno()).st_size
+        try:
+            while copy_range and remaining:
+                copied = copy_range(reading.fileno(), writing.fileno(), remaining)
+                if not copied:
+                    break
+                remaining -= copied
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+        if remaining:
+            shutil.copyfileobj(reading, writing, 1 << 20)
+
+
+def _check_alone(path: Path) -> None:
+    """See that the folder's snapshots belong to this link and no other."""
+    for entry in os.scandir(path.parent):
+        if entry.is_symlink() and entry.name != path.name:
+            target = Path(os.readlink(entry.path))
+            if target.parts[:1] == (FOLDER,):
+                raise WarehouseError(
+                    f"{path.parent} already holds the warehouse {entry.name}.",
+                    safe="It was not touched.",
+                    todo="Give each warehouse a folder of its own: change WAREHOUSE_PATH.",
+                )
+
+
+@contextmanager
+def _writing_alone(folder: Path, who: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold the writer's lock. The operating system frees it when its holder dies."""
+    lock = FileLock(folder / "lock")
+    note = folder / "writer"
+    began = time.monotonic()
+    while True:
+        try:
+            lock.acquire(timeout=_WAIT_SECONDS if time.monotonic() - began > 0.5 else 0.2)
+            break
+        except Timeout:
+            holder = note.read_text().strip() if note.exists() else "another process"
+            say(
+                f"Waiting for {holder}, which is writing a snapshot "
+                f"({time.monotonic() - began:.0f} s so far). Readers are not affected."
+            )
+            time.sleep(0.3)
+    try:
+        note.write_text(f"{who} (process {os.getpid()}, {Path(sys.argv[0]).name})\n")
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _plain_errors(path: Path) -> Iterator[None]:
+    """Turn the file system's errors, the system's own or DuckDB's, into ones for people."""
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: Exception) -> WarehouseError:
+    free = shutil.disk_usage(next(p for p in path.parents if p.exists())).free
+    text = str(error).splitlines()[0]
+    full = re.search(r"No space left|File too large|quota|max_temp_directory_size", text)
+    if isinstance(error, duckdb.OutOfMemoryException) and not full:
+        todo = "Raise WAREHOUSE_MEMORY_LIMIT, and run again."
+    elif full:
+        todo = (
+            f"Make room ({free / 1e9:.1f} GB are free; a refresh needs about three times the size "
+            "of the warehouse for a moment), or move it with WAREHOUSE_PATH; then run again."
+        )
+    else:
+        todo = "Make the folder writable, or move the warehouse with WAREHOUSE_PATH."
+    return WarehouseError(f"Writing {path} failed: {text}", safe=SAFE, todo=todo)

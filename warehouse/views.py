@@ -1,0 +1,227 @@
+"""The views: every file under `sql/` is one SELECT, read, checked and put in order before a run.
+
+`sql/transforms/orders_cleaned.sql` is the view `orders_cleaned` in the group `transforms`. The
+comment on top of the file is its description; what it depends on is read from its SQL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.scope import traverse_scope
+
+from warehouse.errors import WarehouseError
+from warehouse.settings import ROOT
+
+SQL_FOLDER = Path(__file__).parent / "sql"
+REGISTRY = "view_files"
+"""The table that remembers which text each view in the file was made of."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One file: its name, its SQL, and the tables and views it reads."""
+
+    name: str
+    group: str
+    file: Path
+    sql: str
+    description: str
+    reads: frozenset[str]
+
+    @property
+    def version(self) -> str:
+        """A hash of the SQL: the view is written again only when it changes."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()[:16]
+
+    def at(self, line: int) -> str:
+        """Name a place in the file as editors and terminals link it."""
+        return f"{_shown(self.file)}:{line}"
+
+
+def load_views(known_tables: Collection[str], folder: Path = SQL_FOLDER) -> list[View]:
+    """Read every file under a folder, in an order in which they can be created.
+
+    Args:
+        known_tables: Tables that a view may read besides other views.
+        folder: Where the files are, each in a folder that names its group.
+
+    Raises:
+        WarehouseError: a file cannot be parsed, is not one SELECT, reads an unknown table or, in
+            the end, itself; names file and line.
+    """
+    parsed = [_parse(file) for file in sorted(folder.rglob("*.sql"))]
+    views = {}
+    for view, _ in parsed:
+        if view.name in views or view.name in known_tables:
+            other = views[view.name].at(1) if view.name in views else "a table"
+            raise WarehouseError(
+                f"{view.at(1)}: {view.name} is the name of {other} already.",
+                todo="Rename the file.",
+            )
+        views[view.name] = view
+    for view, lines in parsed:
+        for table, line in lines.items():
+            if table not in views and table not in known_tables:
+                known = ", ".join(sorted({*views, *known_tables} - {view.name}))
+                raise WarehouseError(
+                    f"{view.at(line)}: there is no table or view {table}.",
+                    todo=f"Correct the name; known are {known}.",
+                )
+    graph = {name: view.reads & views.keys() for name, view in views.items()}
+    try:
+        return [views[name] for name in TopologicalSorter(graph).static_order()]
+    except CycleError as error:
+        # Each reads the one before it in graphlib's list; people read it the other way round.
+        circle = [views[name] for name in reversed(error.args[1])]
+        line = next(lines[circle[1].name] for view, lines in parsed if view is circle[0])
+        path = " reads ".join(view.name for view in circle)
+        raise WarehouseError(
+            f"{circle[0].at(line)}: the views form a circle: {path}.",
+            todo="Take one of these reads out.",
+        ) from None
+
+
+def _parse(file: Path) -> tuple[View, dict[str, int]]:
+    """Read one file. Returns the view, and for each table it reads the line that names it."""
+    text = file.read_text(encoding="utf-8")
+    try:
+        statements = [s for s in sqlglot.parse(text, dialect="duckdb") if s is not None]
+    except SqlglotError as error:
+        details = getattr(error, "errors", None) or [{}]
+        what = details[0].get("description") or str(error).splitlines()[0]
+        raise WarehouseError(
+            f"{_shown(file)}:{details[0].get('line') or 1}: syntax error: {what.rstrip('.')}.",
+            todo="Correct the file.",
+        ) from None
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise WarehouseError(
+            f"{_shown(file)}:1: a view is one SELECT, and this file holds "
+            f"{len(statements) or 'no'} statement{'s' * (len(statements) != 1)}"
+            + (f" ({statements[0].key.upper()})." if len(statements) == 1 else "."),
+            todo="Keep one SELECT in it, without a CREATE.",
+        )
+    lines = _tables(statements[0])
+    view = View(
+        name=file.stem,
+        group=file.parent.name,
+        file=file,
+        sql=text.strip().rstrip(";"),
+        description=_description(text),
+        reads=frozenset(lines),
+    )
+    return view, lines
+
+
+def _tables(statement: exp.Expression) -> dict[str, int]:
+    """Return the tables that a SELECT reads, without its CTEs, each with its line."""
+    tables: dict[str, int] = {}
+    for scope in traverse_scope(statement):
+        for source in scope.sources.values():
+            if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
+                tables.setdefault(source.name, int(source.this.meta.get("line") or 1))
+    return tables
+
+
+def _description(text: str) -> str:
+    """Return the comment on top of the file, as one paragraph."""
+    lines = re.match(r"(?:\s*--[^\n]*\n?)*", text)
+    comment = lines[0].splitlines() if lines else []
+    return " ".join(line.strip().lstrip("-").strip() for line in comment).strip()
+
+
+def _shown(file: Path) -> str:
+    return str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else str(file)
+
+
+def check_views(views: Sequence[View], tables: Mapping[str, Mapping[str, str]]) -> None:
+    """See that the views would work on tables of such columns, without any rows.
+
+    Views that read, at any depth, a table that is not given are passed over.
+
+    Args:
+        views: In an order in which they can be created.
+        tables: For each table its columns and their DuckDB types.
+
+    Raises:
+        WarehouseError: a view names what is not there; names file and line.
+    """
+    with duckdb.connect(config={"python_enable_replacements": False}) as connection:
+        there = set(tables)
+        for table, columns in tables.items():
+            listed = ", ".join(f"{_quoted(name)} {type_}" for name, type_ in columns.items())
+            connection.execute(f"CREATE TABLE {_quoted(table)} ({listed})")
+        for view in views:
+            if view.reads <= there:
+                _create(connection, view)
+                there.add(view.name)
+
+
+def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:
+    try:
+        connection.execute(f"CREATE OR REPLACE VIEW {_quoted(view.name)} AS\n{view.sql}")
+    except duckdb.Error as error:
+        text = str(error)
+        found = re.search(r"^LINE (\d+):", text, re.MULTILINE)
+        line = int(found[1]) - 1 if found else 1
+        raise WarehouseError(
+            f"{view.at(max(line, 1))}: {text.splitlines()[0]}",
+            safe="Nothing was changed: everyone still reads the last snapshot.",
+            todo="Correct the file, or the table that it reads.",
+        ) from None
+
+
+def write_views(
+    connection: duckdb.DuckDBPyConnection, views: Iterable[View], only: Collection[str]
+) -> list[str]:
+    """Create those views whose text is not yet in the file; drop those whose file is gone.
+
+    Returns:
+        The names of the views that were written.
+    """
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {REGISTRY} "
+        "(view_name VARCHAR, version VARCHAR, file VARCHAR, written_at TIMESTAMPTZ)"
+    )
+    views = list(views)
+    stored = stored_versions(connection)
+    for name in stored.keys() - {view.name for view in views}:
+        connection.execute(f"DROP VIEW IF EXISTS {_quoted(name)}")
+        connection.execute(f"DELETE FROM {REGISTRY} WHERE view_name = ?", [name])
+    changed = [v for v in views if v.name in only and stored.get(v.name) != v.version]
+    for view in changed:
+        _create(connection, view)
+        comment = view.description.replace("'", "''")
+        connection.execute(f"COMMENT ON VIEW {_quoted(view.name)} IS '{comment}'")
+        connection.execute(f"DELETE FROM {REGISTRY} WHERE view_name = ?", [view.name])
+        connection.execute(
+            f"INSERT INTO {REGISTRY} VALUES (?, ?, ?, now())",
+            [view.name, view.version, _shown(view.file)],
+        )
+    return [view.name for view in changed]
+
+
+def stored_versions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return the version of each view in the file."""
+    there = "SELECT 1 FROM duckdb_tables() WHERE table_name = ?"
+    if not connection.execute(there, [REGISTRY]).fetchall():
+        return {}
+    return dict(
+        connection.execute(
+            f"SELECT view_name, version FROM {REGISTRY} "
+            "WHERE view_name IN (SELECT view_name FROM duckdb_views())"
+        ).fetchall()
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
