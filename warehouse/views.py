@@ -198,8 +198,17 @@ def write_views(
         connection.execute(f"DROP VIEW IF EXISTS {_quoted(name)}")
         connection.execute(f"DELETE FROM {REGISTRY} WHERE view_name = ?", [name])
     changed = [v for v in views if v.name in only and stored.get(v.name) != v.version]
+    there = _relations(connection)
     for view in changed:
+        if missing := view.reads - there:
+            raise WarehouseError(
+                f"{view.name} reads {', '.join(sorted(missing))}, which the warehouse does not "
+                "hold yet.",
+                safe="Nothing was changed.",
+                todo="Build it with `just materialize`.",
+            )
         _create(connection, view)
+        there.add(view.name)
         comment = view.description.replace("'", "''")
         connection.execute(f"COMMENT ON VIEW {_quoted(view.name)} IS '{comment}'")
         connection.execute(f"DELETE FROM {REGISTRY} WHERE view_name = ?", [view.name])
@@ -212,8 +221,7 @@ def write_views(
 
 def stored_versions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """Return the version of each view in the file."""
-    there = "SELECT 1 FROM duckdb_tables() WHERE table_name = ?"
-    if not connection.execute(there, [REGISTRY]).fetchall():
+    if REGISTRY not in _relations(connection):
         return {}
     return dict(
         connection.execute(
@@ -221,6 +229,17 @@ def stored_versions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
             "WHERE view_name IN (SELECT view_name FROM duckdb_views())"
         ).fetchall()
     )
+
+
+def _relations(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Return the names of the tables and views in the file."""
+    return {
+        name
+        for (name,) in connection.execute(
+            "SELECT table_name FROM duckdb_tables() UNION ALL "
+            "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+        ).fetchall()
+    }
 
 
 def _quoted(name: str) -> str:

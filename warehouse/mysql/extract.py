@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -15,6 +16,10 @@ from warehouse.mysql.plan import Plan, make_plan
 from warehouse.mysql.readers import READERS, choose_reader, conform, wire_schema
 from warehouse.mysql.session import connect, plain_errors, session_statements
 from warehouse.mysql.url import Server
+
+Batches = Iterator[pa.RecordBatch]
+OnProgress = Callable[[int, float], None]
+"""Told the rows and the seconds so far."""
 
 BATCHES_AHEAD = 2
 TICK_SECONDS = 0.5
@@ -37,30 +42,49 @@ class Extraction:
     sql: str
     reader: str
     budget_seconds: float | None = None
-    on_progress: Callable[[Extraction], None] = lambda _: None
     rows: int = 0
     bytes: int = 0
     seconds: float = 0.0
     invalid_dates: dict[str, int] = field(default_factory=dict)
 
-    def stream(self) -> pa.RecordBatchReader:
-        """Return the wire values as a stream. Reading it raises WarehouseError where MySQL fails."""
-        return pa.RecordBatchReader.from_batches(wire_schema(self.plan), self._batches())
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of the batches: wire values, not yet what they stand for."""
+        return wire_schema(self.plan)
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, on_progress: OnProgress = lambda _rows, _seconds: None) -> Batches:
+        """Send the SELECT, and yield the rows as they come.
+
+        Raises:
+            WarehouseError: MySQL refused the query, stopped it or went away.
+        """
         began = time.monotonic()
+
+        def tick() -> None:
+            self.seconds = time.monotonic() - began
+            on_progress(self.rows, self.seconds)
+
         session = session_statements(self.plan.mariadb, self.budget_seconds)
         read = READERS[self.reader](self.plan, self.sql, session)
         with plain_errors(self.plan.server):
-            for batch in _ahead(read, self._waiting(began)):
+            for batch in _ahead(read, self._waiting(tick)):
                 conformed = conform(batch, self.plan)
                 self.rows += batch.num_rows
                 self.bytes += batch.nbytes
                 self._count_invalid_dates(conformed)
-                self.seconds = time.monotonic() - began
-                self.on_progress(self)
+                tick()
                 yield conformed
-        self.seconds = time.monotonic() - began
+
+    def _waiting(self, tick: Callable[[], None]) -> Callable[[float], None]:
+        """Return what is done while no batch comes: show progress, and see that MySQL lives."""
+
+        def waiting(silent_seconds: float) -> None:
+            tick()
+            if silent_seconds >= SILENCE_SECONDS:
+                with connect(self.plan.server):
+                    pass
+
+        return waiting
 
     def _count_invalid_dates(self, batch: pa.RecordBatch) -> None:
         for column, array in zip(self.plan.columns, batch.columns, strict=True):
@@ -71,18 +95,6 @@ class Extraction:
                 found += array.null_count
             if found:
                 self.invalid_dates[column.name] = self.invalid_dates.get(column.name, 0) + found
-
-    def _waiting(self, began: float) -> Callable[[float], None]:
-        """Return what is done while no batch comes: show progress, and see that MySQL lives."""
-
-        def waiting(silent_seconds: float) -> None:
-            self.seconds = time.monotonic() - began
-            self.on_progress(self)
-            if silent_seconds >= SILENCE_SECONDS:
-                with connect(self.plan.server):
-                    pass
-
-        return waiting
 
 
 def open_extraction(
@@ -109,9 +121,7 @@ def open_extraction(
     )
 
 
-def _ahead(
-    batches: Iterator[pa.RecordBatch], waiting: Callable[[float], None]
-) -> Iterator[pa.RecordBatch]:
+def _ahead(batches: Batches, waiting: Callable[[float], None]) -> Batches:
     """Read a few batches ahead on a thread of its own.
 
     A read inside a driver cannot be interrupted from Python; waiting on a queue can, so Ctrl-C
@@ -122,10 +132,9 @@ def _ahead(
 
     def put(item: pa.RecordBatch | BaseException | None) -> None:
         while not abandoned.is_set():
-            try:
-                return ready.put(item, timeout=TICK_SECONDS)
-            except queue.Full:
-                continue
+            with suppress(queue.Full):
+                ready.put(item, timeout=TICK_SECONDS)
+                return
 
     def pump() -> None:
         try:

@@ -11,6 +11,7 @@ from typing import Any
 import pymysql
 from pymysql.connections import Connection
 from pymysql.constants import FIELD_TYPE
+from pymysql.converters import encoders
 
 from warehouse.errors import WarehouseError
 from warehouse.mysql.url import Server
@@ -19,6 +20,7 @@ CONNECT_SECONDS = 10
 
 # Integers and doubles as such; everything else as the server wrote it (text or bytes).
 _CONVERSIONS: dict[Any, Any] = {
+    **encoders,
     **dict.fromkeys(
         (
             FIELD_TYPE.TINY,

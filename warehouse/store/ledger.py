@@ -58,7 +58,9 @@ TABLE = "loads"
 
 def record(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> None:
     """Add a receipt, in the caller's transaction."""
-    columns = ", ".join(f'"{field.name}" {_SQL_TYPES[str(field.type)]}' for field in fields(Receipt))
+    columns = ", ".join(
+        f'"{field.name}" {_SQL_TYPES[str(field.type)]}' for field in fields(Receipt)
+    )
     connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns})")
     values = asdict(receipt)
     invalid = values.pop("invalid_dates")

@@ -52,7 +52,7 @@ def newest(path: Path) -> Snapshot | None:
         WarehouseError: something else stands where the link should be.
     """
     try:
-        target = Path(os.readlink(path))
+        target = path.readlink()
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -262,7 +262,7 @@ def _check_alone(path: Path) -> None:
     """See that the folder's snapshots belong to this link and no other."""
     for entry in os.scandir(path.parent):
         if entry.is_symlink() and entry.name != path.name:
-            target = Path(os.readlink(entry.path))
+            target = Path(entry.path).readlink()
             if target.parts[:1] == (FOLDER,):
                 raise WarehouseError(
                     f"{path.parent} already holds the warehouse {entry.name}.",

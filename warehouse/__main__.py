@@ -1,0 +1,5 @@
+"""`python -m warehouse` is the program `warehouse`."""
+
+from warehouse.cli import main
+
+main()

@@ -1,0 +1,126 @@
+"""The program behind the recipes. stdout is data, stderr is narration, exit codes mean something.
+
+0: done. 1: it failed, and the text on stderr says why. 2: the command was not understood.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from warehouse.errors import WarehouseError
+from warehouse.settings import load_settings
+from warehouse.store import ledger, snapshots
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@contextmanager
+def _errors_for_people() -> Iterator[None]:
+    """Show an error meant for people as its text alone, and leave with exit code 1."""
+    try:
+        yield
+    except WarehouseError as error:
+        click.echo(f"\n{error}" if sys.stderr.isatty() else str(error), err=True)
+        sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Ask MySQL once, serve everything after that from one DuckDB file."""
+
+
+@main.command()
+@click.argument("selection", required=False)
+def materialize(selection: str | None) -> None:
+    """Build everything, or what SELECTION names.
+
+    SELECTION is an asset's name (orders_summary) or any of Dagster's selection expressions
+    (orders_cleaned+, group:analytics). Only mysql_orders asks MySQL.
+    """
+    with _errors_for_people():
+        from warehouse.materialize import run
+
+        run(selection)
+
+
+@main.command()
+@click.argument("query")
+def sql(query: str) -> None:
+    """Run QUERY on the newest snapshot and print the result."""
+    import duckdb
+
+    with _errors_for_people(), snapshots.read(load_settings().path) as connection:
+        try:
+            relation = connection.sql(query)
+        except duckdb.Error as error:
+            raise WarehouseError(str(error)) from None
+        if relation is not None:
+            _print(relation)
+
+
+def _print(relation: duckdb.DuckDBPyRelation) -> None:
+    """Print a table: on a terminal as much as fits, with a line on what does not; else all."""
+    if sys.stdout.isatty():
+        width = os.get_terminal_size().columns
+        relation.show(max_width=width, max_rows=100)
+    else:
+        relation.show(max_width=100_000, max_rows=1_000_000_000, max_col_width=100_000)
+
+
+@main.command()
+def status() -> None:
+    """Show what the warehouse holds: each table and view, its rows, how old the data is."""
+    settings = load_settings()
+    with _errors_for_people(), snapshots.read(settings.path) as connection:
+        _print(
+            connection.sql(
+                f"""
+                SELECT table_name AS "table", rows, started_at AS loaded_at,
+                  date_trunc('second', now() - started_at) AS age,
+                  host || ':' || port || '/' || database || '.' || source_table AS "from"
+                FROM {ledger.TABLE}
+                QUALIFY row_number() OVER (PARTITION BY table_name ORDER BY started_at DESC) = 1
+                """
+            )
+        )
+        _print(
+            connection.sql(
+                'SELECT view_name AS "view", comment AS meaning FROM duckdb_views() '
+                "WHERE NOT internal ORDER BY view_name"
+            )
+        )
+        snapshot = snapshots.newest(settings.path)
+        assert snapshot is not None
+        size = snapshot.file.stat().st_size
+        click.echo(f"Snapshot {snapshot.number}, {size / 1e6:.1f} MB: {settings.path}", err=True)
+
+
+@main.command("sample-mysql")
+@click.option("--port", default=3307, show_default=True, help="0 takes a free one.")
+def sample_mysql(port: int) -> None:
+    """Run the sample source alone, and print each query that it is asked."""
+    import threading
+
+    from warehouse.sample.server import serve
+
+    def show(query: str) -> None:
+        click.echo(f"{datetime.now(UTC):%H:%M:%S}  {' '.join(query.split())}")
+
+    with _errors_for_people(), serve(port, on_query=show) as server:
+        click.echo(
+            f"A MySQL-protocol server over data/orders.csv, until Ctrl-C. In another terminal:\n"
+            f"  WAREHOUSE_MYSQL_URL={server.url} just materialize",
+            err=True,
+        )
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)

@@ -1,0 +1,38 @@
+"""The code location: what exists, and how it is wired."""
+
+from __future__ import annotations
+
+import logging
+
+import dagster as dg
+
+from warehouse.progress import narrate
+from warehouse.sources import KNOWN_TABLES, mysql_orders
+from warehouse.store.io_manager import WarehouseIOManager
+from warehouse.transforms import build_views
+from warehouse.views import load_views
+
+
+class _Narration(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass on what the assets say; Dagster's own events are for the UI."""
+        meta = getattr(record, "dagster_meta", {})
+        if not meta.get("dagster_event"):
+            narrate(meta.get("orig_message", record.getMessage()))
+
+
+@dg.logger(description="What the assets say, in words, for the command line.")
+def narration(_: dg.InitLoggerContext) -> logging.Logger:
+    """Build the logger that `just materialize` runs with."""
+    logger = logging.Logger("warehouse", level=logging.INFO)
+    logger.addHandler(_Narration())
+    return logger
+
+
+defs = dg.Definitions(
+    assets=[mysql_orders, build_views(load_views(KNOWN_TABLES))],
+    resources={"io_manager": WarehouseIOManager()},
+    loggers={"narration": narration, "console": dg.colored_console_logger},
+    # One process: a step of its own would cost seconds to start, and one file has one writer.
+    executor=dg.in_process_executor,
+)

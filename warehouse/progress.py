@@ -1,0 +1,55 @@
+"""What a person sees of a run: a bar on a terminal, and lines in the log every few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from tqdm import tqdm
+
+LOG_EVERY_SECONDS = 5.0
+
+narration: TextIO | None = None
+"""The command line's own stderr: a run's stderr goes to Dagster's log."""
+
+
+class Progress:
+    """The progress of one load."""
+
+    def __init__(self, say: Callable[[str], None], what: str, rows_estimate: int) -> None:
+        self._say = say
+        self._what = what
+        self._logged_at = 0.0
+        on_terminal = narration is not None and narration.isatty()
+        self._bar = tqdm(
+            total=rows_estimate or None,
+            desc=what,
+            unit=" rows",
+            unit_scale=True,
+            leave=False,
+            file=narration,
+            disable=not on_terminal,
+        )
+
+    def update(self, rows: int, seconds: float) -> None:
+        """Show that so many rows came in so many seconds."""
+        self._bar.total = max(self._bar.total or 0, rows) or None  # the estimate may be too low
+        self._bar.update(rows - self._bar.n)
+        if seconds - self._logged_at < LOG_EVERY_SECONDS:
+            return
+        self._logged_at = seconds
+        if rows:
+            self._say(f"{self._what}: {rows:,} rows so far, {rows / seconds:,.0f} rows/s.")
+        else:
+            self._say(f"{self._what}: waiting for the first row, {seconds:.0f} s so far.")
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.close()
+
+
+def narrate(message: str) -> None:
+    """Write a line for the person at the command line, above the bar if there is one."""
+    if narration is not None:
+        tqdm.write(f"{time.strftime('%H:%M:%S')}  {message}", file=narration)

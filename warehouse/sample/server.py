@@ -1,0 +1,187 @@
+"""A server speaking MySQL's wire protocol in this process, over `data/orders.csv`.
+
+Clients see MySQL: `information_schema`, MySQL's functions, its types on the wire. Behind it an
+in-memory DuckDB answers; sqlglot translates between the two dialects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from mysql_mimic import ColumnType, MysqlServer, ResultColumn, Session
+from mysql_mimic.errors import ErrorCode, MysqlError
+from sqlglot import exp
+
+from warehouse.errors import WarehouseError
+from warehouse.sample.generate import CSV
+
+DATABASE = "shop"
+TABLE = "orders"
+USER = "sample"
+VERSION = "8.0.29-mysql-mimic"
+
+# name, MySQL type, nullable, DuckDB type, comment: what CREATE TABLE says in a real MySQL.
+COLUMNS = [
+    ("id", "bigint unsigned", True, "UBIGINT", "Order number"),
+    ("customer_id", "int unsigned", True, "UINTEGER", "Who ordered"),
+    ("status", "varchar(20)", False, "VARCHAR", "Where the order stands, as the shop wrote it"),
+    ("amount", "decimal(12,2)", False, "DECIMAL(12,2)", "Order total; negative for a refund"),
+    ("currency", "char(3)", False, "VARCHAR", "ISO 4217 code of the amount"),
+    ("order_date", "date", False, "DATE", "Day of the order, UTC"),
+    ("created_at", "datetime(6)", False, "TIMESTAMP", "Moment of the order, UTC"),
+    ("updated_at", "timestamp", False, "TIMESTAMP", "Last change of the row"),
+    ("is_gift", "tinyint(1)", False, "TINYINT", "1: wrapped as a gift"),
+    ("item_count", "smallint", False, "SMALLINT", "Items in the order"),
+    ("weight", "double", True, "DOUBLE", "Kilograms, if weighed"),
+    ("note", "varchar(80)", True, "VARCHAR", "What the customer asked for"),
+]
+
+# How DuckDB's types go over the wire; what is not here goes as text.
+_WIRE_TYPES = {
+    "BOOLEAN": ColumnType.TINY,
+    "TINYINT": ColumnType.LONGLONG,
+    "SMALLINT": ColumnType.LONGLONG,
+    "INTEGER": ColumnType.LONGLONG,
+    "BIGINT": ColumnType.LONGLONG,
+    "UTINYINT": ColumnType.LONGLONG,
+    "USMALLINT": ColumnType.LONGLONG,
+    "UINTEGER": ColumnType.LONGLONG,
+    "UBIGINT": ColumnType.LONGLONG,
+    "DOUBLE": ColumnType.DOUBLE,
+    "BLOB": ColumnType.BLOB,
+}
+
+OnQuery = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class SampleServer:
+    """A running sample server."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where to reach it, in the form of `WAREHOUSE_MYSQL_URL`."""
+        return f"mysql+pymysql://{USER}@{self.host}:{self.port}/{DATABASE}"
+
+
+@contextmanager
+def serve(
+    port: int = 0, csv: Path = CSV, on_query: OnQuery = lambda _: None
+) -> Iterator[SampleServer]:
+    """Run the server on a loopback port, on a thread of its own, for the length of a `with`.
+
+    Args:
+        port: 0 takes a free one.
+        csv: The orders.
+        on_query: Called with the text of each query.
+    """
+    database = _load(csv)
+    server = MysqlServer(lambda: _Session(database.cursor(), on_query))
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(server.start_server(host="127.0.0.1", port=port))
+    except OSError as error:
+        loop.close()
+        raise WarehouseError(
+            f"The sample server cannot listen on port {port}: {error.strerror}.",
+            todo="Name another port, or 0 for a free one.",
+        ) from None
+    host, bound = server.sockets()[0].getsockname()[:2]
+    thread = threading.Thread(target=loop.run_forever, name="sample-mysql", daemon=True)
+    thread.start()
+    try:
+        yield SampleServer(host, bound)
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+def _load(csv: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    columns = {name: duckdb_type for name, _, _, duckdb_type, _ in COLUMNS}
+    connection.read_csv(
+        str(csv), header=True, dtype=columns, na_values=r"\N", encoding="utf-8"
+    ).create(TABLE)
+    connection.execute(
+        "CREATE TABLE information_schema_columns (table_schema VARCHAR, table_name VARCHAR, "
+        "column_name VARCHAR, ordinal_position INTEGER, data_type VARCHAR, column_type VARCHAR, "
+        "is_nullable VARCHAR, numeric_precision INTEGER, numeric_scale INTEGER, "
+        "column_comment VARCHAR)"
+    )
+    for position, (name, mysql_type, nullable, _, comment) in enumerate(COLUMNS, 1):
+        base = mysql_type.split("(")[0].split()[0]
+        digits = mysql_type[len(base) :].strip("()").split(",") if base == "decimal" else []
+        connection.execute(
+            "INSERT INTO information_schema_columns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [DATABASE, TABLE, name, position, base, mysql_type, "YES" if nullable else "NO"]
+            + ([int(n) for n in digits] or [None, None])
+            + [comment],
+        )
+    connection.execute(
+        "CREATE VIEW information_schema_tables AS SELECT ? AS table_schema, ? AS table_name, "
+        f"(SELECT count(*) FROM {TABLE}) AS table_rows, 100 AS avg_row_length".replace(
+            "?", "'{}'"
+        ).format(DATABASE, TABLE)
+    )
+    return connection
+
+
+class _Session(Session):
+    """One client's session."""
+
+    def __init__(self, database: duckdb.DuckDBPyConnection, on_query: OnQuery) -> None:
+        super().__init__()
+        self.variables.set("version", VERSION, force=True)
+        self._database = database
+        self._on_query = on_query
+        self.middlewares.insert(0, self._information_schema)
+
+    async def handle_query(self, sql: str, attrs: dict[str, str]) -> Any:
+        self._on_query(sql)
+        return await super().handle_query(sql, attrs)
+
+    async def schema(self) -> dict[str, Any]:
+        # For SHOW TABLES and the like, which mysql-mimic answers by itself.
+        return {DATABASE: {TABLE: {name: mysql_type for name, mysql_type, *_ in COLUMNS}}}
+
+    async def _information_schema(self, query: Any) -> Any:
+        """Answer what a client reads of information_schema from the columns above."""
+        tables = list(query.expression.find_all(exp.Table))
+        schemas = {table.db.lower() for table in tables}
+        names = {table.name.lower() for table in tables}
+        if schemas != {"information_schema"} or not names <= {"columns", "tables"}:
+            return await query.next()
+        expression = query.expression.copy()
+        for table in expression.find_all(exp.Table):
+            table.replace(exp.to_table(f"information_schema_{table.name.lower()}"))
+        return self._run(expression)
+
+    async def query(self, expression: exp.Expression, sql: str, attrs: dict[str, str]) -> Any:  # noqa: ARG002
+        return self._run(expression)
+
+    def _run(self, expression: exp.Expression) -> Any:
+        for table in expression.find_all(exp.Table):
+            if table.db and table.db.lower() == DATABASE:
+                table.set("db", None)
+        try:
+            result = self._database.execute(expression.sql(dialect="duckdb"))
+        except duckdb.Error as error:
+            raise MysqlError(str(error).splitlines()[0], code=ErrorCode.PARSE_ERROR) from error
+        if result.description is None:
+            return [], []
+        columns = [
+            ResultColumn(name, _WIRE_TYPES.get(str(type_), ColumnType.STRING))
+            for name, type_, *_ in result.description
+        ]
+        return result.fetchall(), columns
