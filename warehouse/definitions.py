@@ -21,7 +21,7 @@ class _Narration(logging.Handler):
             narrate(meta.get("orig_message", record.getMessage()))
 
 
-@dg.logger(description="What the assets say, in words, for the command line.")
+@dg.logger(None, description="What the assets say, in words, for the command line.")
 def narration(_: dg.InitLoggerContext) -> logging.Logger:
     """Build the logger that `just materialize` runs with."""
     logger = logging.Logger("warehouse", level=logging.INFO)

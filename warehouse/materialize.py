@@ -97,16 +97,17 @@ def _summary(result: dg.ExecuteInProcessResult, seconds: float) -> None:
     rows = [("asset", "rows", "seconds", "")]
     selects = 0
     for event in result.get_asset_materialization_events():
-        metadata = {
+        metadata: dict[str, Any] = {
             key: value.value
             for key, value in event.step_materialization_data.materialization.metadata.items()
         }
-        selects += int(metadata.get("select_statements", 0))
+        selects += metadata.get("select_statements", 0)
         rows.append(_line(event.asset_key.to_user_string() if event.asset_key else "", metadata))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for name, count, took, what in rows:
         line = f"{name:<{widths[0]}}  {count:>{widths[1]}}  {took:>{widths[2]}}  {what}"
         click.echo(line.rstrip())
+    built = len(rows) - 1
     settings = load_settings()
     snapshot = snapshots.newest(settings.path)
     assert snapshot is not None
@@ -116,7 +117,7 @@ def _summary(result: dg.ExecuteInProcessResult, seconds: float) -> None:
         selects, f"MySQL was asked for rows {selects} times"
     )
     click.echo(
-        f"\n{len(rows) - 1} assets in {seconds:.1f} s. {asked}.\n"
+        f"\n{built} asset{'s' * (built != 1)} in {seconds:.1f} s. {asked}.\n"
         f"{shown}: snapshot {snapshot.number}, {size / 1e6:.1f} MB.\n"
         f'Look next: just sql "from order_stats" · just status · just dev'
     )

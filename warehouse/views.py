@@ -60,7 +60,7 @@ def load_views(known_tables: Collection[str], folder: Path = SQL_FOLDER) -> list
             the end, itself; names file and line.
     """
     parsed = [_parse(file) for file in sorted(folder.rglob("*.sql"))]
-    views = {}
+    views: dict[str, View] = {}
     for view, _ in parsed:
         if view.name in views or view.name in known_tables:
             other = views[view.name].at(1) if view.name in views else "a table"
@@ -95,13 +95,18 @@ def _parse(file: Path) -> tuple[View, dict[str, int]]:
     """Read one file. Returns the view, and for each table it reads the line that names it."""
     text = file.read_text(encoding="utf-8")
     try:
+        # DuckDB's own parser is the judge; sqlglot's, more lenient, tells what is read.
+        duckdb.extract_statements(text)
         statements = [s for s in sqlglot.parse(text, dialect="duckdb") if s is not None]
-    except SqlglotError as error:
-        details = getattr(error, "errors", None) or [{}]
-        what = details[0].get("description") or str(error).splitlines()[0]
+    except duckdb.Error as error:
         raise WarehouseError(
-            f"{_shown(file)}:{details[0].get('line') or 1}: syntax error: {what.rstrip('.')}.",
+            f"{_shown(file)}:{_line(error)}: {str(error).splitlines()[0]}",
             todo="Correct the file.",
+        ) from None
+    except SqlglotError as error:
+        raise WarehouseError(
+            f"{_shown(file)}:1: what this reads cannot be told: {str(error).splitlines()[0]}",
+            todo="Write it in plainer SQL.",
         ) from None
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise WarehouseError(
@@ -122,7 +127,13 @@ def _parse(file: Path) -> tuple[View, dict[str, int]]:
     return view, lines
 
 
-def _tables(statement: exp.Expression) -> dict[str, int]:
+def _line(error: duckdb.Error) -> int:
+    """Return the line that DuckDB's error points at."""
+    found = re.search(r"^LINE (\d+):", str(error), re.MULTILINE)
+    return int(found[1]) if found else 1
+
+
+def _tables(statement: exp.Query) -> dict[str, int]:
     """Return the tables that a SELECT reads, without its CTEs, each with its line."""
     tables: dict[str, int] = {}
     for scope in traverse_scope(statement):
@@ -170,11 +181,8 @@ def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:
     try:
         connection.execute(f"CREATE OR REPLACE VIEW {_quoted(view.name)} AS\n{view.sql}")
     except duckdb.Error as error:
-        text = str(error)
-        found = re.search(r"^LINE (\d+):", text, re.MULTILINE)
-        line = int(found[1]) - 1 if found else 1
         raise WarehouseError(
-            f"{view.at(max(line, 1))}: {text.splitlines()[0]}",
+            f"{view.at(max(_line(error) - 1, 1))}: {str(error).splitlines()[0]}",
             safe="Nothing was changed: everyone still reads the last snapshot.",
             todo="Correct the file, or the table that it reads.",
         ) from None

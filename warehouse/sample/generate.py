@@ -20,7 +20,6 @@ NULL = r"\N"  # as MySQL's SELECT ... INTO OUTFILE writes it
 FIRST_DAY = datetime(2025, 11, 1)
 DAYS = 365
 STATUSES = {"completed": 62, "shipped": 12, "pending": 14, "cancelled": 8, "refunded": 4}
-CURRENCIES = {"EUR": 70, "USD": 20, "GBP": 10}
 NOTES = (
     NULL,
     NULL,
@@ -54,7 +53,6 @@ def _order(rng: random.Random, order_id: int, progress: float) -> dict[str, obje
     day = min(day, FIRST_DAY + timedelta(days=DAYS - 1))
     created = day + timedelta(microseconds=rng.randrange(24 * 3600 * 10**6))
     (status,) = rng.choices(list(STATUSES), list(STATUSES.values()))
-    (currency,) = rng.choices(list(CURRENCIES), list(CURRENCIES.values()))
     items = 1 + min(int(rng.expovariate(0.9)), 11)
     amount = Decimal(round(rng.lognormvariate(3.6, 0.8) * 100)) / 100 * items
     return {
@@ -62,7 +60,7 @@ def _order(rng: random.Random, order_id: int, progress: float) -> dict[str, obje
         "customer_id": 1 + int(1_500 * rng.random() ** 2),
         "status": status,
         "amount": -amount if status == "refunded" else amount,
-        "currency": currency,
+        "currency": "EUR",
         "order_date": created.date(),
         "created_at": created.isoformat(" ", "microseconds"),
         "updated_at": created.replace(microsecond=0),

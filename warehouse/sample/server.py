@@ -7,6 +7,7 @@ in-memory DuckDB answers; sqlglot translates between the two dialects.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -85,6 +86,9 @@ def serve(
         csv: The orders.
         on_query: Called with the text of each query.
     """
+    # Both log, as warnings, each statement of a client that MySQL would know and they do not.
+    logging.getLogger("mysql_mimic").setLevel(logging.CRITICAL)
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)
     database = _load(csv)
     server = MysqlServer(lambda: _Session(database.cursor(), on_query))
     loop = asyncio.new_event_loop()
@@ -121,23 +125,22 @@ def _load(csv: Path) -> duckdb.DuckDBPyConnection:
     )
     for position, (name, mysql_type, nullable, _, comment) in enumerate(COLUMNS, 1):
         base = mysql_type.split("(")[0].split()[0]
-        digits = mysql_type[len(base) :].strip("()").split(",") if base == "decimal" else []
+        precision, scale = (12, 2) if mysql_type == "decimal(12,2)" else (None, None)
         connection.execute(
             "INSERT INTO information_schema_columns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [DATABASE, TABLE, name, position, base, mysql_type, "YES" if nullable else "NO"]
-            + ([int(n) for n in digits] or [None, None])
-            + [comment],
+            [
+                *(DATABASE, TABLE, name, position, base, mysql_type),
+                *("YES" if nullable else "NO", precision, scale, comment),
+            ],
         )
     connection.execute(
-        "CREATE VIEW information_schema_tables AS SELECT ? AS table_schema, ? AS table_name, "
-        f"(SELECT count(*) FROM {TABLE}) AS table_rows, 100 AS avg_row_length".replace(
-            "?", "'{}'"
-        ).format(DATABASE, TABLE)
+        f"CREATE VIEW information_schema_tables AS SELECT '{DATABASE}' AS table_schema, "
+        f"'{TABLE}' AS table_name, count(*) AS table_rows, 100 AS avg_row_length FROM {TABLE}"
     )
     return connection
 
 
-class _Session(Session):
+class _Session(Session):  # type: ignore[misc]  # mysql-mimic ships no types
     """One client's session."""
 
     def __init__(self, database: duckdb.DuckDBPyConnection, on_query: OnQuery) -> None:

@@ -16,6 +16,7 @@ from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, Tabl
 from dagster_duckdb.io_manager import DuckDbClient, DuckDBIOManager
 from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 
+from warehouse.errors import WarehouseError
 from warehouse.settings import load_settings
 from warehouse.store import snapshots
 
@@ -72,11 +73,17 @@ class ArrowStreamHandler(DbTypeHandler[pa.RecordBatchReader]):
         stream = obj if isinstance(obj, TableStream) else TableStream(obj.schema, iter(obj))
         try:
             rows = _insert(connection, table_slice.table, stream.reader(), stream.select)
-        except duckdb.Error:
+        except duckdb.Error as error:
             if stream.error:
                 raise stream.error from None
-            raise
-        return _metadata(context, connection, table_slice.table, rows) | stream.finish(connection)
+            if isinstance(error, duckdb.OperationalError):
+                raise  # the disk or the memory: the store says what to do
+            raise WarehouseError(
+                f"DuckDB refused rows of {table_slice.table}: {str(error).splitlines()[0]}",
+                safe=snapshots.SAFE,
+            ) from None
+        stored = _metadata(context, connection, table_slice.table, rows)
+        return {**stored, **stream.finish(connection)}
 
     def load_input(
         self,

@@ -155,7 +155,7 @@ def write(
 def _transaction(
     file: Path, memory_limit: str, replacing: Sequence[str]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    config: dict[str, str | bool] = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         "storage_compatibility_version": STORAGE_VERSION,
         "memory_limit": memory_limit,
         "temp_directory": str(file.parent / "spill"),

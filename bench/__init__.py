@@ -1,0 +1,1 @@
+"""Measurements, outside the package: `python -m bench.load` takes them and writes RESULTS.md."""

@@ -1,0 +1,72 @@
+# Each recipe sets up what it needs on first use: a virtual environment in .venv, from requirements.lock.
+
+set positional-arguments := true
+
+bin := justfile_directory() / ".venv/bin"
+
+# List the recipes.
+default:
+    @just --list --unsorted
+
+# Build everything, or only SELECTION: an asset's name or a Dagster selection expression.
+[no-exit-message]
+materialize *SELECTION: _setup
+    @"{{ bin }}/warehouse" materialize "$@"
+
+# Run Dagster's UI: the asset graph, the runs, their logs.
+[no-exit-message]
+dev: _setup
+    @"{{ bin }}/dagster" dev
+
+# Run a query on the newest snapshot and print the result.
+[no-exit-message]
+sql QUERY: _setup
+    @"{{ bin }}/warehouse" sql "$1"
+
+# Show what the warehouse holds and how old it is.
+[no-exit-message]
+status: _setup
+    @"{{ bin }}/warehouse" status
+
+# Run the sample source alone and print each query that it is asked.
+[no-exit-message]
+sample-mysql *ARGS: _setup
+    @"{{ bin }}/warehouse" sample-mysql "$@"
+
+# Run the tests: all, or what ARGS say to pytest.
+[no-exit-message]
+test *ARGS: _setup
+    @"{{ bin }}/pytest" "$@"
+
+# Measure a load on a private MariaDB against the wire and against what users pick today.
+[no-exit-message]
+bench *ARGS: _setup
+    @"{{ bin }}/python" -m bench.load "$@"
+
+# Check format, lint, types, layering and the definitions.
+[no-exit-message]
+check: _setup
+    @"{{ bin }}/ruff" format --check .
+    @"{{ bin }}/ruff" check .
+    @"{{ bin }}/mypy"
+    @"{{ bin }}/lint-imports"
+    @"{{ bin }}/dagster" definitions validate
+
+# Write requirements.lock anew from pyproject.toml: hashes, no addresses.
+lock: _setup
+    @"{{ bin }}/uv" pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --no-header --extra dev pyproject.toml \
+        --output-file requirements.lock
+
+_setup:
+    #!/bin/sh
+    set -eu
+    cd "{{ justfile_directory() }}"
+    want=$(cat requirements.lock pyproject.toml | cksum)
+    [ "$(cat .venv/.installed 2>/dev/null || true)" = "$want" ] && exit 0
+    echo "First use: installing the locked packages into .venv (a minute or two) ..." >&2
+    [ -x .venv/bin/python ] || python3 -m venv .venv
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
+    echo "$want" > .venv/.installed

@@ -1,0 +1,1 @@
+"""One file per behaviour; `servers` holds what needs a real MySQL or MariaDB."""

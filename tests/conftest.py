@@ -1,0 +1,136 @@
+"""Real servers, started once for all tests, and a warehouse of its own for each test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from tests.servers import launch
+from warehouse.errors import WarehouseError
+from warehouse.settings import ROOT, Settings
+
+TIMEOUT_SECONDS = 120
+
+
+def _server(kind: str) -> Iterator[launch.Database]:
+    reason = launch.missing(kind)
+    if reason and os.environ.get("REQUIRE_SERVERS") == "1":
+        pytest.fail(f"REQUIRE_SERVERS=1, and {reason}")
+    if reason:
+        pytest.skip(reason)
+    with launch.SERVERS[kind]() as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[launch.Database]:
+    """A MariaDB, the same for all tests."""
+    yield from _server("mariadb")
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[launch.Database]:
+    """A MySQL, the same for all tests."""
+    yield from _server("mysql")
+
+
+@pytest.fixture(params=launch.KINDS)
+def server(request: pytest.FixtureRequest) -> launch.Database:
+    """Each kind of server, running, with an empty database `shop` and an empty log."""
+    database: launch.Database = request.getfixturevalue(request.param)
+    database.start()
+    database.run(
+        "DROP DATABASE IF EXISTS shop",
+        "CREATE DATABASE shop CHARACTER SET utf8mb4",
+    )
+    database.clear_log()
+    return database
+
+
+class WarehouseEnv:
+    """A warehouse in a folder of its own, and the ways to run it."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = folder / "warehouse.duckdb"
+        self._monkeypatch = monkeypatch
+        for name in [name for name in os.environ if name.startswith("WAREHOUSE_")]:
+            monkeypatch.delenv(name)
+        # A developer's .env may name a production server.
+        monkeypatch.setitem(Settings.model_config, "env_file", None)
+        home = folder / "dagster_home"
+        home.mkdir()
+        (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+        monkeypatch.setenv("DAGSTER_HOME", str(home))
+        self.configure(path=self.path)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment as it is now, for a process of its own."""
+        return dict(os.environ)
+
+    def configure(self, **settings: object) -> None:
+        """Set options by their names in `Settings`; None takes one back."""
+        for name, value in settings.items():
+            variable = f"WAREHOUSE_{name.upper()}"
+            if value is None:
+                self._monkeypatch.delenv(variable, raising=False)
+            else:
+                self._monkeypatch.setenv(variable, str(value))
+
+    def run(self, selection: str | None = None) -> dg.ExecuteInProcessResult:
+        """Materialize in this process: what the command line does, without its seconds of import.
+
+        Raises:
+            WarehouseError: as the command line would show it.
+        """
+        from warehouse.definitions import defs
+
+        chosen = dg.AssetSelection.from_string(selection) if selection else dg.AssetSelection.all()
+        with dg.DagsterInstance.ephemeral() as instance:
+            try:
+                return defs.resolve_implicit_global_asset_job_def().execute_in_process(
+                    instance=instance,
+                    asset_selection=sorted(chosen.resolve(defs.resolve_asset_graph())),
+                )
+            except Exception as error:
+                raise _cause(error) from None
+
+    def materialize(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Materialize as `just materialize` does, in a process of its own."""
+        return subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "warehouse", "materialize", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask the newest snapshot, as anybody may: through the link, read-only."""
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the error for people inside Dagster's, or the error itself if there is none."""
+    inner: BaseException | None = error
+    while inner is not None and not isinstance(inner, WarehouseError):
+        inner = getattr(inner, "user_exception", None) or inner.__cause__ or inner.__context__
+    return inner or error
+
+
+@pytest.fixture
+def warehouse_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WarehouseEnv:
+    """A warehouse that no other test sees."""
+    return WarehouseEnv(tmp_path, monkeypatch)

@@ -1,0 +1,1 @@
+"""What only a real MySQL and a real MariaDB can show."""
