@@ -1,1 +1,1 @@
-"""One file per behaviour; `servers` holds what needs a real MySQL or MariaDB."""
+"""One file a behaviour; `servers/` holds what needs a real MySQL or MariaDB."""

@@ -7,15 +7,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 import duckdb
 import pytest
 
 from tests.servers import launch
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    import dagster as dg  # its import takes seconds, and not every test needs it
 
 TIMEOUT_SECONDS = 120
 
@@ -91,6 +93,8 @@ class WarehouseEnv:
         Raises:
             WarehouseError: as the command line would show it.
         """
+        import dagster as dg
+
         from warehouse.definitions import defs
 
         chosen = dg.AssetSelection.from_string(selection) if selection else dg.AssetSelection.all()

@@ -106,9 +106,19 @@ def serve(
     try:
         yield SampleServer(host, bound)
     finally:
-        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(_hang_up(server), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        loop.close()
+
+
+async def _hang_up(server: MysqlServer) -> None:
+    """Take no more clients, and end the sessions of those that are there."""
+    server.close()
+    sessions = asyncio.all_tasks() - {asyncio.current_task()}
+    for session in sessions:
+        session.cancel()
+    await asyncio.gather(*sessions, return_exceptions=True)
 
 
 def _load(csv: Path) -> duckdb.DuckDBPyConnection:

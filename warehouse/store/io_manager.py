@@ -118,14 +118,12 @@ def _insert(
     """Create the table from the rows, or add them to it by name. Returns how many came."""
     name = f'{SCHEMA}."{table}"'
     connection.register("incoming", rows)
-    try:
-        if _exists(connection, table):
-            done = connection.execute(f"INSERT INTO {name} BY NAME SELECT {select} FROM incoming")
-        else:
-            done = connection.execute(f"CREATE TABLE {name} AS SELECT {select} FROM incoming")
-        (count,) = done.fetchall()[0]
-    finally:
-        connection.unregister("incoming")
+    if _exists(connection, table):
+        done = connection.execute(f"INSERT INTO {name} BY NAME SELECT {select} FROM incoming")
+    else:
+        done = connection.execute(f"CREATE TABLE {name} AS SELECT {select} FROM incoming")
+    (count,) = done.fetchall()[0]
+    connection.unregister("incoming")
     return int(count)
 
 

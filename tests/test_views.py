@@ -1,0 +1,143 @@
+"""Views are read from files, checked before a run, written only when they change."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from warehouse.errors import WarehouseError
+from warehouse.views import check_views, load_views, write_views
+
+ORDERS = {"id": "INTEGER", "amount": "DECIMAL(12,2)"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "transforms").mkdir()
+    return tmp_path
+
+
+def add(folder: Path, name: str, sql: str) -> None:
+    (folder / "transforms" / f"{name}.sql").write_text(sql)
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(WarehouseError) as error:
+        load_views({"orders"}, folder)
+    return str(error.value)
+
+
+def test_a_file_is_a_view(folder: Path) -> None:
+    add(
+        folder, "big", "-- Orders of\n-- a thousand.\n\nselect * from orders where amount > 1000;\n"
+    )
+    (view,) = load_views({"orders"}, folder)
+    assert (view.name, view.group, view.reads) == ("big", "transforms", {"orders"})
+    assert view.description == "Orders of a thousand."
+
+
+def test_what_a_view_reads_is_read_from_its_sql(folder: Path) -> None:
+    add(
+        folder,
+        "a",
+        "with b as (select 1 as id), c as (from b) select * from c join orders using (id)",
+    )
+    add(
+        folder,
+        "b",
+        "select (select max(id) from a) as m, * from main.orders o where id in (from a)",
+    )
+    a, b = load_views({"orders"}, folder)
+    assert (a.name, a.reads) == ("a", {"orders"})
+    assert (b.name, b.reads) == ("b", {"a", "orders"})
+
+
+def test_views_come_after_what_they_read(folder: Path) -> None:
+    add(folder, "a", "from b")
+    add(folder, "b", "from c")
+    add(folder, "c", "from orders")
+    assert [view.name for view in load_views({"orders"}, folder)] == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("select a,\n  from from x", "bad.sql:2: Parser Error"),
+        ("select *\nfrom ordrs", "bad.sql:2: there is no table or view ordrs"),
+        ("select 1; select 2", "bad.sql:1: a view is one SELECT"),
+        ("create table x as select 1", "bad.sql:1: a view is one SELECT"),
+        ("-- nothing", "bad.sql:1: a view is one SELECT"),
+        ("select *\nfrom bad", "bad.sql:2: the views form a circle: bad reads bad"),
+    ],
+)
+def test_a_file_that_cannot_be_a_view(folder: Path, sql: str, said: str) -> None:
+    add(folder, "bad", sql)
+    assert said in refused(folder)
+
+
+def test_a_circle_is_named_with_its_file_and_line(folder: Path) -> None:
+    add(folder, "a", "select *\nfrom\n  b")
+    add(folder, "b", "from c")
+    add(folder, "c", "from a")
+    said = refused(folder)
+    assert "a.sql:3" in said or "b.sql:1" in said or "c.sql:1" in said
+    assert "reads" in said
+
+
+def test_a_name_is_taken_once(folder: Path) -> None:
+    add(folder, "orders", "select 1 as i")
+    assert "orders is the name of a table already" in refused(folder)
+
+
+def test_a_column_that_is_not_there_is_found_without_any_rows(folder: Path) -> None:
+    add(folder, "a", "select id,\n  amont\nfrom orders")
+    with pytest.raises(WarehouseError, match=r"a\.sql:2: Binder Error.*amont"):
+        check_views(load_views({"orders"}, folder), {"orders": ORDERS})
+
+
+def test_views_on_tables_that_are_not_there_yet_are_passed_over(folder: Path) -> None:
+    add(folder, "a", "from later")
+    add(folder, "b", "from a")
+    check_views(load_views({"later"}, folder), {"orders": ORDERS})
+
+
+def warehouse() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE orders (id INTEGER, amount DECIMAL(12,2))")
+    return connection
+
+
+def test_only_changed_views_are_written(folder: Path) -> None:
+    add(folder, "a", "-- First.\nselect id from orders")
+    add(folder, "b", "from a")
+    connection = warehouse()
+    both = {"a", "b"}
+    assert write_views(connection, load_views({"orders"}, folder), both) == ["a", "b"]
+    assert write_views(connection, load_views({"orders"}, folder), both) == []
+    add(folder, "a", "-- It's second.\nselect id, amount from orders")
+    assert write_views(connection, load_views({"orders"}, folder), {"b"}) == []
+    assert write_views(connection, load_views({"orders"}, folder), both) == ["a"]
+    assert connection.execute(
+        "SELECT comment FROM duckdb_views() WHERE view_name = 'a'"
+    ).fetchall() == [("It's second.",)]
+
+
+def test_a_view_goes_with_its_file(folder: Path) -> None:
+    add(folder, "a", "select id from orders")
+    add(folder, "b", "from a")
+    connection = warehouse()
+    write_views(connection, load_views({"orders"}, folder), {"a", "b"})
+    (folder / "transforms" / "b.sql").unlink()
+    write_views(connection, load_views({"orders"}, folder), {"a"})
+    assert connection.execute(
+        "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+    ).fetchall() == [("a",)]
+
+
+def test_what_is_not_built_yet_is_named(folder: Path) -> None:
+    add(folder, "a", "from orders")
+    add(folder, "b", "from a")
+    with pytest.raises(
+        WarehouseError, match=r"b reads a, which the warehouse does not hold.*\n.*\n.*just"
+    ):
+        write_views(warehouse(), load_views({"orders"}, folder), {"b"})
