@@ -1,6 +1,7 @@
 """The program behind the recipes. stdout is data, stderr is narration, exit codes mean something.
 
 0: done. 1: it failed, and the text on stderr says why. 2: the command was not understood.
+130: stopped with Ctrl-C.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ def _errors_for_people() -> Iterator[None]:
     except WarehouseError as error:
         click.echo(f"\n{error}" if sys.stderr.isatty() else str(error), err=True)
         sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("Stopped. Nothing half-written is visible.", err=True)
+        sys.exit(130)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -120,7 +124,4 @@ def sample_mysql(port: int) -> None:
             f"  WAREHOUSE_MYSQL_URL={server.url} just materialize",
             err=True,
         )
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            click.echo("Stopped.", err=True)
+        threading.Event().wait()

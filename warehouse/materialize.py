@@ -25,6 +25,7 @@ def run(selection: str | None) -> None:
 
     Raises:
         WarehouseError: the selection names nothing, or the run failed; says why.
+        KeyboardInterrupt: somebody stopped it.
     """
     began = time.monotonic()
     keys = _select(selection)
@@ -37,6 +38,8 @@ def run(selection: str | None) -> None:
                 asset_selection=keys,
                 run_config={"loggers": {"narration": {}}},
             )
+        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+            raise KeyboardInterrupt from None
         except Exception as error:
             raise _for_people(error) from None
     _summary(result, time.monotonic() - began)

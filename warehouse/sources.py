@@ -93,8 +93,13 @@ def _stream(
             f"read with {extraction.reader}."
         )
         progress = Progress(context.log.info, "mysql_orders", plan.rows_estimate)
+
+        def on_progress(rows: int, seconds: float) -> None:
+            stream.check()
+            progress.update(rows, seconds)
+
         try:
-            yield from extraction.batches(progress.update)
+            yield from extraction.batches(on_progress)
         finally:
             progress.close()
 
@@ -121,12 +126,13 @@ def _stream(
         )
         return _counts(receipt)
 
-    return TableStream(
+    stream = TableStream(
         schema=extraction.schema,
         batches=batches(),
         select=", ".join(column.rebuild for column in plan.columns),
         finish=finish,
     )
+    return stream
 
 
 def _receipt(run_id: str, extraction: Extraction) -> ledger.Receipt:

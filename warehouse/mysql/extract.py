@@ -6,18 +6,17 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.mysql.plan import Plan, make_plan
-from warehouse.mysql.readers import READERS, choose_reader, conform, wire_schema
-from warehouse.mysql.session import connect, plain_errors, session_statements
+from warehouse.mysql.readers import READERS, Batches, choose_reader, conform, wire_schema
+from warehouse.mysql.session import connect, plain_errors, rows, session_statements
 from warehouse.mysql.url import Server
 
-Batches = Iterator[pa.RecordBatch]
 OnProgress = Callable[[int, float], None]
 """Told the rows and the seconds so far."""
 
@@ -25,6 +24,9 @@ BATCHES_AHEAD = 2
 TICK_SECONDS = 0.5
 SILENCE_SECONDS = 30
 """After so long without a row, MySQL is asked on a second connection whether it is still there."""
+
+# The comment in the SQL names the run: this finds our query and nobody else's.
+_RUNNING = "SELECT id FROM information_schema.processlist WHERE info = %s"
 
 
 @dataclass
@@ -65,15 +67,30 @@ class Extraction:
             on_progress(self.rows, self.seconds)
 
         session = session_statements(self.plan.mariadb, self.budget_seconds)
-        read = READERS[self.reader](self.plan, self.sql, session)
-        with plain_errors(self.plan.server):
-            for batch in _ahead(read, self._waiting(tick)):
+        read = READERS[self.reader]
+        with (
+            plain_errors(self.plan.server),
+            self._stopped_with_us(),
+            read(self.plan, self.sql, session) as batches,
+        ):
+            for batch in _ahead(batches, self._waiting(tick)):
                 conformed = conform(batch, self.plan)
                 self.rows += batch.num_rows
                 self.bytes += batch.nbytes
                 self._count_invalid_dates(conformed)
                 tick()
                 yield conformed
+
+    @contextmanager
+    def _stopped_with_us(self) -> Iterator[None]:
+        """See that a query whose answer nobody waits for any more does not run on in MySQL."""
+        try:
+            yield
+        except (KeyboardInterrupt, GeneratorExit):
+            with suppress(Exception), connect(self.plan.server) as connection:
+                for (number,) in rows(connection, _RUNNING, self.sql):
+                    rows(connection, f"KILL QUERY {number}")
+            raise
 
     def _waiting(self, tick: Callable[[], None]) -> Callable[[float], None]:
         """Return what is done while no batch comes: show progress, and see that MySQL lives."""
@@ -124,8 +141,8 @@ def open_extraction(
 def _ahead(batches: Batches, waiting: Callable[[float], None]) -> Batches:
     """Read a few batches ahead on a thread of its own.
 
-    A read inside a driver cannot be interrupted from Python; waiting on a queue can, so Ctrl-C
-    works, and a server that has fallen silent is noticed.
+    MySQL sends on while DuckDB writes, and waiting on a queue can be cut short: for progress, and
+    to notice that a server has fallen silent.
     """
     ready: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(BATCHES_AHEAD)
     abandoned = threading.Event()

@@ -6,9 +6,11 @@ but it connects everywhere (client certificates, Unix sockets, the embedded samp
 
 from __future__ import annotations
 
-import os
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -19,49 +21,80 @@ from warehouse.errors import WarehouseError
 from warehouse.mysql.plan import Plan
 from warehouse.mysql.session import SAFE, connect, rows
 
-Reader = Callable[[Plan, str, list[str]], Iterator[pa.RecordBatch]]
+Batches = Iterator[pa.RecordBatch]
+Reader = Callable[[Plan, str, list[str]], AbstractContextManager[Batches]]
+"""Sends the SELECT in a session that begins with the statements; leaving the context ends both."""
 
 
-def read_connectorx(plan: Plan, sql: str, session: list[str]) -> Iterator[pa.RecordBatch]:
-    """Read with ConnectorX: binary protocol, one connection, batches as they come."""
-    # Its connection pool logs on stderr what the error says anyway.
-    os.environ.setdefault("RUST_LOG", "off")
-    import connectorx
-
+@contextmanager
+def read_connectorx(plan: Plan, sql: str, session: list[str]) -> Iterator[Batches]:
+    """Read with ConnectorX, in a process of its own: binary protocol, one connection."""
+    request = {
+        "url": plan.server.connectorx_url(),
+        "sql": sql,
+        "batch_rows": plan.batch_rows,
+        "session": session,
+    }
+    child = subprocess.Popen(
+        [sys.executable, "-m", "warehouse.mysql.connectorx_child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdin and child.stdout and child.stderr
     try:
-        yield from connectorx.read_sql(
-            plan.server.connectorx_url(),
-            sql,
-            return_type="arrow_stream",
-            protocol="binary",
-            batch_size=plan.batch_rows,
-            pre_execution_query=session,
-        )
-    except (KeyboardInterrupt, SystemExit, GeneratorExit):
-        raise
-    except BaseException as error:
-        # A panic in Rust is a BaseException of its own; nothing else tells it from the others.
-        raise RuntimeError(str(error)) from None
+        child.stdin.write(json.dumps(request).encode())
+        child.stdin.close()
+        yield _piped(child)
+    finally:
+        child.kill()
+        child.wait()
+        child.stderr.close()
 
 
-def read_pymysql(plan: Plan, sql: str, session: list[str]) -> Iterator[pa.RecordBatch]:
+def _piped(child: subprocess.Popen[bytes]) -> Batches:
+    """Yield what the child writes; raise what it reports."""
+    assert child.stdout and child.stderr
+    try:
+        with pa.ipc.open_stream(child.stdout) as stream:
+            yield from stream
+    except (pa.ArrowInvalid, OSError) as error:
+        torn: Exception | None = error  # it ended before the stream did
+    else:
+        torn = None
+    if report := child.stderr.read().decode(errors="replace"):
+        raise RuntimeError(report) from None
+    if torn or child.wait():
+        raise RuntimeError(f"ConnectorX ended with exit code {child.wait()}: {torn}") from None
+
+
+@contextmanager
+def read_pymysql(plan: Plan, sql: str, session: list[str]) -> Iterator[Batches]:
     """Read with PyMySQL: text protocol, unbuffered."""
+    with connect(plan.server) as connection:
+        for statement in session:
+            rows(connection, statement)
+        cursor = connection.cursor(SSCursor)
+        try:
+            yield _fetched(cursor, plan, sql)
+        finally:
+            # Closing it in order would read the rest of the rows.
+            connection._force_close()  # type: ignore[attr-defined]
+
+
+def _fetched(cursor: SSCursor, plan: Plan, sql: str) -> Batches:
     types = [
         pa.binary() if pa.types.is_list(column.rule.arrow) else column.rule.arrow
         for column in plan.columns
     ]
     names = [column.name for column in plan.columns]
-    with connect(plan.server) as connection:
-        for statement in session:
-            rows(connection, statement)
-        with closing(connection.cursor(SSCursor)) as cursor:
-            cursor.execute(sql)
-            while chunk := cursor.fetchmany(plan.batch_rows):
-                arrays = [
-                    pa.array(values, type=type_)
-                    for values, type_ in zip(_columns(chunk, types), types, strict=True)
-                ]
-                yield pa.RecordBatch.from_arrays(arrays, names=names)
+    cursor.execute(sql)
+    while chunk := cursor.fetchmany(plan.batch_rows):
+        arrays = [
+            pa.array(values, type=type_)
+            for values, type_ in zip(_columns(chunk, types), types, strict=True)
+        ]
+        yield pa.RecordBatch.from_arrays(arrays, names=names)
 
 
 def _columns(chunk: Any, types: list[pa.DataType]) -> Iterator[Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,10 +43,24 @@ class TableStream:
     select: str = "*"
     finish: Callable[[duckdb.DuckDBPyConnection], Mapping[str, Any]] = lambda _: {}
     error: BaseException | None = field(default=None, init=False)
+    _cancelled: threading.Event = field(default_factory=threading.Event, init=False)
 
     def reader(self) -> pa.RecordBatchReader:
         """Return the batches for DuckDB, which hides what they raise: `error` keeps it."""
         return pa.RecordBatchReader.from_batches(self.schema, self._kept())
+
+    def cancel(self) -> None:
+        """Make whoever waits for rows stop waiting."""
+        self._cancelled.set()
+
+    def check(self) -> None:
+        """Called now and then while waiting for rows.
+
+        Raises:
+            KeyboardInterrupt: the rows are no longer wanted.
+        """
+        if self._cancelled.is_set():
+            raise KeyboardInterrupt
 
     def _kept(self) -> Iterator[pa.RecordBatch]:
         try:
@@ -72,7 +88,7 @@ class ArrowStreamHandler(DbTypeHandler[pa.RecordBatchReader]):
         """Store the rows in the table, which is made if it is not there."""
         stream = obj if isinstance(obj, TableStream) else TableStream(obj.schema, iter(obj))
         try:
-            rows = _insert(connection, table_slice.table, stream.reader(), stream.select)
+            rows = _insert(connection, table_slice.table, stream)
         except duckdb.Error as error:
             if stream.error:
                 raise stream.error from None
@@ -107,24 +123,37 @@ class DataFrameHandler(DuckDBPandasTypeHandler):
         connection: duckdb.DuckDBPyConnection,
     ) -> Mapping[str, Any]:
         """Store the rows in the table, which is made if it is not there."""
-        rows = pa.Table.from_pandas(obj, preserve_index=False).to_reader()
-        count = _insert(connection, table_slice.table, rows, "*")
+        rows = pa.Table.from_pandas(obj, preserve_index=False)
+        stream = TableStream(rows.schema, iter(rows.to_batches()))
+        count = _insert(connection, table_slice.table, stream)
         return _metadata(context, connection, table_slice.table, count)
 
 
-def _insert(
-    connection: duckdb.DuckDBPyConnection, table: str, rows: pa.RecordBatchReader, select: str
-) -> int:
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStream) -> int:
     """Create the table from the rows, or add them to it by name. Returns how many came."""
     name = f'{SCHEMA}."{table}"'
-    connection.register("incoming", rows)
+    connection.register("incoming", stream.reader())
     if _exists(connection, table):
-        done = connection.execute(f"INSERT INTO {name} BY NAME SELECT {select} FROM incoming")
+        statement = f"INSERT INTO {name} BY NAME SELECT {stream.select} FROM incoming"
     else:
-        done = connection.execute(f"CREATE TABLE {name} AS SELECT {select} FROM incoming")
-    (count,) = done.fetchall()[0]
+        statement = f"CREATE TABLE {name} AS SELECT {stream.select} FROM incoming"
+    ((count,),) = _interruptibly(connection, statement, stream)
     connection.unregister("incoming")
     return int(count)
+
+
+def _interruptibly(
+    connection: duckdb.DuckDBPyConnection, statement: str, stream: TableStream
+) -> list[tuple[Any, ...]]:
+    """Run a statement beside the main thread: inside DuckDB it would be deaf to Ctrl-C."""
+    with ThreadPoolExecutor(1, thread_name_prefix="duckdb-writer") as pool:
+        running = pool.submit(lambda: connection.execute(statement).fetchall())
+        try:
+            return running.result()
+        except BaseException:
+            stream.cancel()
+            connection.interrupt()
+            raise
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
