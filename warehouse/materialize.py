@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -65,15 +66,18 @@ def _select(selection: str | None) -> list[dg.AssetKey]:
 @contextmanager
 def _instance() -> Iterator[dg.DagsterInstance]:
     """Open the run history that `dagster dev` shows too."""
-    if os.environ.get("DAGSTER_HOME"):
-        with dg.DagsterInstance.get() as instance:
-            yield instance
-        return
+    given = os.environ.get("DAGSTER_HOME")
+    home = Path(given) if given else ROOT / ".dagster"
     with chdir(ROOT):  # the relative paths in dagster.yaml count from here
-        (ROOT / ".dagster").mkdir(exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
         # Two processes that make the history's tables at the same moment trip over each other.
-        with FileLock(ROOT / ".dagster" / "lock"):
-            instance = dg.DagsterInstance.from_config(str(ROOT))
+        with FileLock(home / "lock"):
+            instance = (
+                dg.DagsterInstance.get() if given else dg.DagsterInstance.from_config(str(ROOT))
+            )
+            # Each is made when it is first asked for.
+            assert instance.run_storage and instance.event_log_storage
+            assert instance.schedule_storage
         with instance:
             yield instance
 

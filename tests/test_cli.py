@@ -1,0 +1,159 @@
+"""The command line: stdout is data, stderr is narration, exit codes mean something."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import WarehouseEnv
+from warehouse.settings import ROOT
+
+
+def warehouse(env: WarehouseEnv, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "warehouse", *args],
+        env=env.env,
+        cwd=env.path.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse of the sample, built once for the tests that only read it."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        env = WarehouseEnv(tmp_path_factory.mktemp("built"), monkeypatch)
+        assert warehouse(env, "materialize").returncode == 0
+        return env.path
+
+
+@pytest.fixture
+def env(built: Path, warehouse_env: WarehouseEnv) -> WarehouseEnv:
+    warehouse_env.configure(path=built)
+    return warehouse_env
+
+
+def test_everything_then_one_view(warehouse_env: WarehouseEnv) -> None:
+    done = warehouse(warehouse_env, "materialize")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"mysql_orders +10,000 +\d", done.stdout)
+    assert "6 assets in" in done.stdout and "MySQL was asked for the rows once." in done.stdout
+    assert "snapshot 2" in done.stdout and "Look next" in done.stdout
+    for said in ("Querying MySQL: one SELECT of `orders`", "10,000 rows came", "not MySQL."):
+        assert said in done.stderr
+    assert "Traceback" not in done.stderr and "Warning" not in done.stderr
+
+    done = warehouse(warehouse_env, "materialize", "orders_summary")
+    assert done.returncode == 0, done.stderr
+    assert "orders_summary" in done.stdout and "orders_cleaned" not in done.stdout
+    assert "MySQL was not asked." in done.stdout
+    assert "snapshot 2" in done.stdout, "an unchanged view is not written again"
+
+
+def test_two_at_once_on_a_fresh_clone(warehouse_env: WarehouseEnv) -> None:
+    command = [sys.executable, "-m", "warehouse", "materialize"]
+    both = [
+        subprocess.Popen(
+            command, env=warehouse_env.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        for _ in range(2)
+    ]
+    for process in both:
+        output, _ = process.communicate(timeout=180)
+        assert process.returncode == 0, output.decode()
+
+
+def test_an_unknown_asset(env: WarehouseEnv) -> None:
+    done = warehouse(env, "materialize", "order_summary")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "There is no asset order_summary." in done.stderr
+    assert "Did you mean orders_summary?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_sql_prints_the_whole_answer_into_a_pipe(env: WarehouseEnv) -> None:
+    done = warehouse(env, "sql", "select id from mysql_orders where id is not null")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert len(re.findall(r"^│ +\d+ │$", done.stdout, re.MULTILINE)) > 9_000
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("from order_stat", "order_stats"),
+        ("selec 1", "syntax error"),
+        ("create table mine (i int)", "read-only"),
+    ],
+)
+def test_sql_that_fails(env: WarehouseEnv, query: str, said: str) -> None:
+    done = warehouse(env, "sql", query)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_status(env: WarehouseEnv) -> None:
+    done = warehouse(env, "status")
+    assert done.returncode == 0
+    assert "mysql_orders" in done.stdout and "10000" in done.stdout
+    assert "order_stats" in done.stdout
+    assert "Snapshot 2" in done.stderr
+
+
+def test_before_anything_was_built(warehouse_env: WarehouseEnv) -> None:
+    for command in (["status"], ["sql", "select 1"], ["materialize", "orders_summary"]):
+        done = warehouse(warehouse_env, *command)
+        assert done.returncode == 1
+        assert "There is no warehouse" in done.stderr and "just materialize" in done.stderr
+
+
+def test_a_setting_that_is_not_one(warehouse_env: WarehouseEnv) -> None:
+    warehouse_env.configure(keep_snapshots="many")
+    done = warehouse(warehouse_env, "status")
+    assert done.returncode == 1
+    assert "WAREHOUSE_KEEP_SNAPSHOTS" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_sample_server_prints_each_query(warehouse_env: WarehouseEnv) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "warehouse", "sample-mysql", "--port", "0"],
+        env=warehouse_env.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        assert server.stderr
+        said = ""
+        while "just materialize" not in said:
+            said += server.stderr.readline()
+        url = re.search(r"WAREHOUSE_MYSQL_URL=(\S+)", said)
+        assert url
+        warehouse_env.configure(mysql_url=url[1])
+        assert warehouse(warehouse_env, "materialize").returncode == 0
+    finally:
+        os.kill(server.pid, signal.SIGINT)
+        asked, _ = server.communicate(timeout=30)
+    assert server.returncode == 130
+    assert asked.count("FROM `orders`") == 1
+
+
+def test_dagster_and_dg_find_the_definitions() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("dagster"), "definitions", "validate"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "All code locations passed validation." in done.stdout + done.stderr
