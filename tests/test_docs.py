@@ -1,6 +1,7 @@
 """The README's tables are the code's. `python -m tests.test_docs` prints them anew."""
 
 import re
+from itertools import pairwise
 
 from warehouse.mysql.types import TYPES
 from warehouse.settings import ROOT, Settings
@@ -21,7 +22,8 @@ def types_table() -> str:
     ways: dict[tuple[str, str], list[str]] = {}
     for mysql_type, rule in TYPES.items():
         wire = re.sub(r"^IF\(DAYOFMONTH.*?, NULL, (.*)\)$", r"\1", rule.wire)
-        ways.setdefault((wire.format(c="c"), rule.duckdb.format(p="p", s="s")), []).append(mysql_type)
+        way = (wire.format(c="c"), rule.duckdb.format(p="p", s="s"))
+        ways.setdefault(way, []).append(mysql_type)
     lines = ["| MySQL | asked for as | DuckDB |", "|---|---|---|"]
     for (wire, duckdb_type), mysql_types in ways.items():
         names = ", ".join(f"`{name}`" for name in mysql_types)
@@ -56,7 +58,7 @@ def test_each_dependency_carries_its_reason() -> None:
     lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
     bare = [
         line
-        for previous, line in zip(lines, lines[1:], strict=False)
+        for previous, line in pairwise(lines)
         if re.match(r'  "[a-z][\w\[\]-]+[><=]', line)
         and not previous.strip().startswith(("#", '"'))
     ]

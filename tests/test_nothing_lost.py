@@ -21,13 +21,14 @@ def start(
     path: Path, version: int, times: int, rows: int = ROWS, **options: object
 ) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.writer", str(path), *map(str, (version, times, rows))]
-    return subprocess.Popen(
+    process: subprocess.Popen[str] = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         **options,  # type: ignore[call-overload]
     )
+    return process
 
 
 def whole(path: Path) -> int:
