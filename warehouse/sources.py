@@ -38,7 +38,7 @@ def mysql_orders(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
             server,
             settings.orders_table,
             where=settings.orders_where,
-            comment=f"warehouse asset=mysql_orders run={context.run_id}",
+            comment=f"warehouse asset=mysql_orders run={context.run.run_id}",
             reader=settings.mysql_reader,
             budget_seconds=settings.query_budget_seconds,
         )
@@ -104,7 +104,7 @@ def _stream(
             progress.close()
 
     def finish(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
-        receipt = _receipt(context.run_id, extraction)
+        receipt = _receipt(context.run.run_id, extraction)
         ledger.record(connection, receipt)
         # A view whose text changed with its columns goes out with them, in one snapshot.
         there = {

@@ -81,7 +81,7 @@ def _write(
         settings.path,
         keep=settings.keep_snapshots,
         memory_limit=settings.memory_limit,
-        who=f"views, run {context.run_id}",
+        who=f"views, run {context.run.run_id}",
         say=context.log.info,
     ) as connection:
         return write_views(connection, views, only={view.name for view in chosen})

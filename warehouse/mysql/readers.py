@@ -19,7 +19,7 @@ from pymysql.cursors import SSCursor
 
 from warehouse.errors import WarehouseError
 from warehouse.mysql.plan import Plan
-from warehouse.mysql.session import SAFE, connect, rows
+from warehouse.mysql.session import SAFE, connect, rows, wait_as_long_as_it_takes
 
 Batches = Iterator[pa.RecordBatch]
 Reader = Callable[[Plan, str, list[str]], AbstractContextManager[Batches]]
@@ -74,6 +74,7 @@ def read_pymysql(plan: Plan, sql: str, session: list[str]) -> Iterator[Batches]:
     with connect(plan.server) as connection:
         for statement in session:
             rows(connection, statement)
+        wait_as_long_as_it_takes(connection)
         cursor = connection.cursor(SSCursor)
         try:
             yield _fetched(cursor, plan, sql)

@@ -17,6 +17,8 @@ from warehouse.errors import WarehouseError
 from warehouse.mysql.url import Server
 
 CONNECT_SECONDS = 10
+ANSWER_SECONDS = 60
+"""How long a short question may take, the greeting of the server included."""
 
 # Integers and doubles as such; everything else as the server wrote it (text or bytes).
 _CONVERSIONS: dict[Any, Any] = {
@@ -52,7 +54,7 @@ def session_statements(mariadb: bool, budget_seconds: float | None) -> list[str]
 
 @contextmanager
 def connect(server: Server) -> Iterator[Connection[Any]]:
-    """Open a connection whose rows hold int, float, str and bytes only.
+    """Open a connection for short questions; its rows hold int, float, str and bytes only.
 
     Raises:
         WarehouseError: the server cannot be reached or refuses; says why.
@@ -69,6 +71,7 @@ def connect(server: Server) -> Iterator[Connection[Any]]:
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
+            read_timeout=ANSWER_SECONDS,
             program_name="warehouse",
             conv=_CONVERSIONS,
         )
@@ -94,6 +97,11 @@ def _tls_context(server: Server) -> ssl.SSLContext | None:
             f"A TLS file named in WAREHOUSE_MYSQL_URL cannot be read: {error}.", safe=SAFE
         ) from None
     return context
+
+
+def wait_as_long_as_it_takes(connection: Connection[Any]) -> None:
+    """Lift the limit on short questions, for a query that may well work an hour for its first row."""
+    connection._read_timeout = None  # type: ignore[attr-defined]  # it has no other way
 
 
 def rows(connection: Connection[Any], sql: str, *values: object) -> list[tuple[Any, ...]]:
