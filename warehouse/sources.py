@@ -14,7 +14,7 @@ from warehouse.progress import Progress
 from warehouse.settings import Settings, load_settings
 from warehouse.store import ledger, snapshots
 from warehouse.store.io_manager import TableStream
-from warehouse.views import View, check_views, load_views, write_views
+from warehouse.views import View, check_views, load_views, stored_versions, write_views
 
 SOURCES = ("mysql_orders",)
 KNOWN_TABLES = (*SOURCES, ledger.TABLE)
@@ -46,6 +46,11 @@ def mysql_orders(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
         _check_views(settings, views, extraction)
         yield dg.MaterializeResult(
             value=_stream(context, extraction, views), metadata=_origin(extraction)
+        )
+        context.log.info(
+            f"{extraction.rows:,} rows came in {extraction.seconds:.1f} s. They are stored in the "
+            f"table mysql_orders of {settings.path}; everything downstream reads that file, not "
+            "MySQL."
         )
 
 
@@ -107,23 +112,12 @@ def _stream(
         receipt = _receipt(context.run.run_id, extraction)
         ledger.record(connection, receipt)
         # A view whose text changed with its columns goes out with them, in one snapshot.
-        there = {
-            name
-            for (name,) in connection.execute(
-                "SELECT view_name FROM duckdb_views() WHERE NOT internal"
-            ).fetchall()
-        }
-        write_views(connection, views, only=there)
+        write_views(connection, views, only=stored_versions(connection))
         for column, count in receipt.invalid_dates.items():
             context.log.warning(
                 f"{count:,} values of `{column}` are zero, partial or impossible dates in MySQL; "
                 "they are NULL in mysql_orders."
             )
-        context.log.info(
-            f"{receipt.rows:,} rows came in {receipt.seconds:.1f} s. They are stored in the table "
-            f"mysql_orders of {load_settings().path}; everything downstream reads that file, not "
-            "MySQL."
-        )
         return _counts(receipt)
 
     stream = TableStream(

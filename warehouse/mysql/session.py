@@ -100,7 +100,7 @@ def _tls_context(server: Server) -> ssl.SSLContext | None:
 
 
 def wait_as_long_as_it_takes(connection: Connection[Any]) -> None:
-    """Lift the limit on short questions, for a query that may well work an hour for its first row."""
+    """Lift the limit on short questions: a long query may work an hour for its first row."""
     connection._read_timeout = None  # type: ignore[attr-defined]  # it has no other way
 
 
