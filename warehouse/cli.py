@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -82,8 +83,12 @@ def _print(relation: duckdb.DuckDBPyRelation) -> None:
 @main.command()
 def status() -> None:
     """Show what the warehouse holds: each table and view, its rows, how old the data is."""
-    settings = load_settings()
-    with _errors_for_people(), snapshots.read(settings.path) as connection:
+    with _errors_for_people():
+        _status(load_settings().path)
+
+
+def _status(path: Path) -> None:
+    with snapshots.read(path) as connection:
         _print(
             connection.sql(
                 f"""
@@ -101,10 +106,10 @@ def status() -> None:
                 "WHERE NOT internal ORDER BY view_name"
             )
         )
-        snapshot = snapshots.newest(settings.path)
+        snapshot = snapshots.newest(path)
         assert snapshot is not None
         size = snapshot.file.stat().st_size
-        click.echo(f"Snapshot {snapshot.number}, {size / 1e6:.1f} MB: {settings.path}", err=True)
+        click.echo(f"Snapshot {snapshot.number}, {size / 1e6:.1f} MB: {path}", err=True)
 
 
 @main.command("sample-mysql")

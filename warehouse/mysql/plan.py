@@ -156,6 +156,8 @@ def _column(
     column_type = column_type.lower()
     if kind == "decimal" and precision is not None and precision > 38:
         kind = "decimal (p > 38)"
+    elif kind in ("float", "double") and "(" in column_type:
+        kind += "(m,d)"
     elif column_type == "bit(1)":
         kind = "bit(1)"
     elif kind == "longtext" and f"json_valid({quote(name)})" in json_checks:

@@ -7,10 +7,11 @@ but it connects everywhere (client certificates, Unix sockets, the embedded samp
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
@@ -79,8 +80,17 @@ def read_pymysql(plan: Plan, sql: str, session: list[str]) -> Iterator[Batches]:
         try:
             yield _fetched(cursor, plan, sql)
         finally:
-            # Closing it in order would read the rest of the rows.
-            connection._force_close()  # type: ignore[attr-defined]
+            _hang_up(connection, cursor)
+
+
+def _hang_up(connection: Any, cursor: Any) -> None:
+    """End a connection at once. Closed in order, it would read the rest of the rows first."""
+    if cursor._result:
+        cursor._result.unbuffered_active = False
+    cursor.connection = None
+    with suppress(OSError):
+        connection._sock.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
+    connection._force_close()
 
 
 def _fetched(cursor: SSCursor, plan: Plan, sql: str) -> Batches:

@@ -68,6 +68,7 @@ def connect(server: Server) -> Iterator[Connection[Any]]:
             database=server.database,
             unix_socket=server.socket,
             ssl=_tls_context(server),
+            ssl_disabled=server.tls == "disabled",
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
@@ -80,8 +81,8 @@ def connect(server: Server) -> Iterator[Connection[Any]]:
 
 
 def _tls_context(server: Server) -> ssl.SSLContext | None:
-    if server.tls == "disabled":
-        return None
+    if server.tls in ("disabled", "preferred"):
+        return None  # without one PyMySQL encrypts if the server can, and insists on nothing
     try:
         context = ssl.create_default_context(cafile=server.ca)
         context.check_hostname = server.tls == "verify_identity"

@@ -82,7 +82,10 @@ TYPES: dict[str, TypeRule] = {
     "decimal": _text("DECIMAL({p},{s})"),
     "decimal (p > 38)": _text("VARCHAR"),
     "float": _FLOAT,
+    "float(m,d)": _text("FLOAT"),
     "double": _native(pa.float64(), "DOUBLE"),
+    # Stored with more digits than it has by definition: as text it is what MySQL says it is.
+    "double(m,d)": _text("DOUBLE"),
     "bit(1)": TypeRule("CAST({c} AS UNSIGNED)", pa.uint64(), "BOOLEAN", "CAST({w} AS {type})"),
     "bit": TypeRule("CAST({c} AS UNSIGNED)", pa.uint64(), "UBIGINT"),
     "date": TypeRule(

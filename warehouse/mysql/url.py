@@ -78,6 +78,8 @@ def parse_url(url: str) -> Server:
         raise _unusable(f"starts with `{parsed.drivername}://`, which is not MySQL")
     if not parsed.database:
         raise _unusable("names no database")
+    if "@" in (parsed.host or ""):
+        raise _unusable("has an @ in its user or password (write it as %40)")
     options = {key: str(value) for key, value in parsed.query.items()}
     unknown = sorted(set(options) - set(PARAMETERS))
     if unknown:
