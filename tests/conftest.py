@@ -128,10 +128,14 @@ class WarehouseEnv:
 
 def _cause(error: BaseException) -> BaseException:
     """Return the error for people inside Dagster's, or the error itself if there is none."""
+    seen: list[BaseException] = []
     inner: BaseException | None = error
-    while inner is not None and not isinstance(inner, WarehouseError):
+    while inner is not None and inner not in seen:  # the chain may come back to where it was
+        if isinstance(inner, WarehouseError):
+            return inner
+        seen.append(inner)
         inner = getattr(inner, "user_exception", None) or inner.__cause__ or inner.__context__
-    return inner or error
+    return error
 
 
 @pytest.fixture

@@ -120,13 +120,13 @@ class Database:
         )
         return [text for (text,) in rows]
 
-    def connections(self, user: str = READER) -> int:
-        """Return how often an account connected, or tried to."""
-        ((count,),) = self.run(
-            "SELECT COUNT(*) FROM mysql.general_log "
-            f"WHERE command_type = 'Connect' AND CONVERT(argument USING utf8mb4) LIKE '%{user}%'"
+    def connections(self, user: str = READER) -> list[str]:
+        """Return how an account connected or tried to, each with "SSL/TLS" or "TCP/IP"."""
+        rows = self.run(
+            "SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log "
+            f"WHERE command_type = 'Connect' AND CONVERT(argument USING utf8mb4) LIKE '{user}@%'"
         )
-        return int(count)
+        return [text for (text,) in rows]
 
     def clear_log(self) -> None:
         """Forget the statements so far."""
@@ -177,6 +177,16 @@ class Database:
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
+
+    def pause(self) -> None:
+        """Make the server fall silent: its connections stay open, and nothing answers."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let the server go on."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def _tail(self) -> str:
         lines = (self.folder / "log").read_text(errors="replace").splitlines()

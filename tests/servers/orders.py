@@ -32,6 +32,20 @@ def insert(database: Database, rows: Iterable[Row], table: str = "orders") -> No
         cursor.executemany(f"INSERT INTO `{table}` VALUES ({marks})", list(rows))
 
 
+def fill(database: Database, count: int) -> None:
+    """Add orders 2 to `count`, made by the server of order 1."""
+    digits = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
+    places = range(len(str(count)))
+    number = " + ".join(f"d{place}.d * {10**place}" for place in places)
+    tables = ", ".join(f"({digits}) AS d{place}" for place in places)
+    others = ", ".join(f"o.{name}" for name, *_ in COLUMNS[1:])
+    database.run(
+        f"INSERT INTO orders SELECT n, {others} FROM orders AS o, "
+        f"(SELECT {number} AS n FROM {tables}) AS numbers "
+        f"WHERE o.id = 1 AND n BETWEEN 2 AND {count} ORDER BY n"
+    )
+
+
 def order(number: int, status: str = "completed", amount: str = "10.50", **others: object) -> Row:
     """Return a row: order `number`, one minute after the one before it."""
     moment = datetime(2024, 1, 1) + timedelta(minutes=number)

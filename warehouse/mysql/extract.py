@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -129,6 +129,9 @@ def open_extraction(
         WarehouseError: the server, the database or the table is not there, or refuses.
     """
     with connect(server) as connection:
+        if server.tls == "preferred":  # what one connection came to, the other one is to be
+            encrypted = bool(getattr(connection, "_secure", False))
+            server = replace(server, tls="required" if encrypted else "disabled")
         plan = make_plan(connection, server, table)
     return Extraction(
         plan=plan,

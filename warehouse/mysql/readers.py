@@ -88,8 +88,9 @@ def _hang_up(connection: Any, cursor: Any) -> None:
     if cursor._result:
         cursor._result.unbuffered_active = False
     cursor.connection = None
-    with suppress(OSError):
-        connection._sock.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
+    if connection._sock:
+        with suppress(OSError):
+            connection._sock.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
     connection._force_close()
 
 

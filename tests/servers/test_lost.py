@@ -1,0 +1,198 @@
+"""A MySQL that dies, falls silent or changes under us: the last snapshot is what everyone reads."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import pyarrow as pa
+import pytest
+
+from tests.conftest import WarehouseEnv
+from tests.servers.launch import READER, Database
+from tests.servers.loading import READERS
+from tests.servers.orders import fill, make_orders, order
+from warehouse.errors import WarehouseError
+from warehouse.mysql import extract, session
+from warehouse.mysql.url import parse_url
+
+FAST = 60_000
+SLOW_FROM_THERE = f"id <= {FAST} OR SLEEP(60) = 0"
+DEADLINE_SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def own_garbage() -> Iterator[None]:
+    """What the destructors of a torn load have to say is said here, not in a later test."""
+    yield
+    gc.collect()
+
+
+@contextmanager
+def in_mid_stream(database: Database, strike: Callable[[], None]) -> Iterator[None]:
+    """Do something to the server once it has sent the fast rows and sleeps over the next."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            states = database.run(
+                f"SELECT state FROM information_schema.processlist WHERE user = '{READER}'"
+            )
+            if any("sleep" in str(state).lower() for (state,) in states):
+                strike()
+                return
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+@pytest.fixture(params=READERS)
+def shop(
+    server: Database, warehouse_env: WarehouseEnv, request: pytest.FixtureRequest
+) -> Iterator[Database]:
+    """A server with many orders, and a warehouse that holds one."""
+    make_orders(server, [order(1)])
+    warehouse_env.configure(mysql_url=server.url(), mysql_reader=request.param)
+    warehouse_env.run()
+    fill(server, FAST + 1000)
+    yield server
+    server.start()
+
+
+def check_nothing_changed(warehouse_env: WarehouseEnv) -> None:
+    """See that the snapshot with the one order is what readers get, and all there is."""
+    assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(1,)]
+    assert warehouse_env.query("SELECT orders FROM order_stats") == [(1,)]
+    folder = warehouse_env.path.parent / ".warehouse"
+    assert str(warehouse_env.path.resolve()) == str(max(folder.rglob("*.duckdb")))
+    assert not (folder / "staging").exists()
+
+
+def test_killed_in_mid_stream(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    warehouse_env.configure(orders_where=SLOW_FROM_THERE)
+    with (
+        in_mid_stream(shop, shop.kill),
+        pytest.raises(WarehouseError, match="went away in the middle of the answer") as caught,
+    ):
+        warehouse_env.run("mysql_orders")
+
+    assert not shop.running
+    assert "Run again when it is back" in str(caught.value)
+    check_nothing_changed(warehouse_env)
+
+    shop.start()
+    warehouse_env.configure(orders_where=None)
+    warehouse_env.run()
+    assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(FAST + 1000,)]
+
+
+def test_the_dba_stops_the_query(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    def stop() -> None:
+        ((number,),) = shop.run(
+            "SELECT id FROM information_schema.processlist "
+            f"WHERE user = '{READER}' AND info LIKE '/* warehouse asset=mysql_orders run=%'"
+        )
+        shop.run(f"KILL QUERY {number}")
+
+    warehouse_env.configure(orders_where=SLOW_FROM_THERE)
+    with (
+        in_mid_stream(shop, stop),
+        pytest.raises(WarehouseError, match="was told by somebody to stop the query"),
+    ):
+        warehouse_env.run("mysql_orders")
+    check_nothing_changed(warehouse_env)
+
+
+def test_not_running(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    shop.stop()
+    with pytest.raises(WarehouseError, match="cannot be reached"):
+        warehouse_env.run("mysql_orders")
+    check_nothing_changed(warehouse_env)
+
+
+def test_fallen_silent(mariadb: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extract, "SILENCE_SECONDS", 1)
+    monkeypatch.setattr(session, "ANSWER_SECONDS", 1)
+    mariadb.start()
+    make_orders(mariadb, [order(1), order(2)])
+    extraction = extract.open_extraction(
+        parse_url(mariadb.url()), "orders", where="id = 1 OR SLEEP(2) = 0"
+    )
+    # Should nobody notice, the server comes back, and the load succeeds.
+    rescue = threading.Timer(20, mariadb.resume)
+    rescue.start()
+    try:
+        with (
+            in_mid_stream(mariadb, mariadb.pause),
+            pytest.raises(WarehouseError, match=r"cannot be reached|went away"),
+        ):
+            list(extraction.batches())
+    finally:
+        rescue.cancel()
+        mariadb.resume()
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_given_up_in_mid_stream(
+    mariadb: Database, reader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The query ends with its reader, and no destructor of a driver has a last word on stderr."""
+    unraisable: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    mariadb.start()
+    make_orders(mariadb, [order(1)])
+    fill(mariadb, FAST)
+    extraction = extract.open_extraction(
+        parse_url(mariadb.url()), "orders", where="SLEEP(id > 20000) = 0", reader=reader
+    )
+    batches = cast(Generator[pa.RecordBatch], extraction.batches())
+    assert next(batches).num_rows > 0
+    batches.close()
+    for thread in threading.enumerate():
+        if thread.name == "mysql-reader":
+            thread.join(DEADLINE_SECONDS)
+    del batches, extraction
+    gc.collect()
+    for _ in range(DEADLINE_SECONDS * 10):
+        if not mariadb.run(
+            f"SELECT id FROM information_schema.processlist WHERE user = '{READER}'"
+        ):
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("The query still runs.")
+    assert unraisable == []
+
+
+def test_a_column_comes_and_goes(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    make_orders(shop, [order(1), order(2)])
+    shop.run("ALTER TABLE orders RENAME COLUMN customer_id TO customer")
+    with pytest.raises(WarehouseError, match=r"orders_cleaned\.sql:\d+: .*customer_id"):
+        warehouse_env.run("mysql_orders")
+    check_nothing_changed(warehouse_env)
+
+    shop.run(
+        "ALTER TABLE orders RENAME COLUMN customer TO customer_id",
+        "ALTER TABLE orders ADD COLUMN colour VARCHAR(20) NOT NULL DEFAULT 'blue' AFTER id",
+        "ALTER TABLE orders DROP COLUMN note",
+        "ALTER TABLE orders MODIFY item_count BIGINT",
+    )
+    warehouse_env.run("mysql_orders")
+    assert warehouse_env.query("SELECT DISTINCT colour FROM orders_cleaned") == [("blue",)]
+    types = dict(
+        warehouse_env.query(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'mysql_orders'"
+        )
+    )
+    assert types["item_count"] == "BIGINT"
+    assert "note" not in types

@@ -1,0 +1,32 @@
+"""`WAREHOUSE_ORDERS_WHERE` is the operator's own SQL: it arrives as it is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.servers.launch import Database
+from tests.servers.loading import READERS, load
+from tests.servers.orders import make_orders, order
+
+CONDITIONS = {
+    "note LIKE '%ha?f%'": 1,
+    "note = ':name' OR note = '%s'": 2,
+    "note = 'it''s \"quoted\" \\\\ {x}'": 1,
+    "note LIKE '100%%'": 1,
+    "id > 4 -- and nothing else )": 2,
+    "id > 4 # and nothing else )": 2,
+    "id IN (SELECT MAX(id) FROM orders) /* the last */": 1,
+    "note = 'żółć 🎁'": 1,
+    "order_date >= CURRENT_DATE - INTERVAL 30 DAY": 0,
+    "id = 1 OR id = 2": 2,
+}
+NOTES = ["100% haéf ha?f", ":name", "%s", 'it\'s "quoted" \\ {x}', "żółć 🎁", None]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_any_condition(server: Database, reader: str) -> None:
+    make_orders(server, [order(number, note=note) for number, note in enumerate(NOTES, 1)])
+    found = {
+        condition: load(server, "orders", reader, condition)[1].rows for condition in CONDITIONS
+    }
+    assert found == CONDITIONS
