@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +60,14 @@ def server(request: pytest.FixtureRequest) -> launch.Database:
 class WarehouseEnv:
     """A warehouse in a folder of its own, and the ways to run it."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        history: Callable[[], dg.DagsterInstance],
+    ) -> None:
         self.path = folder / "warehouse.duckdb"
+        self._history = history
         self._monkeypatch = monkeypatch
         for name in [name for name in os.environ if name.startswith("WAREHOUSE_")]:
             monkeypatch.delenv(name)
@@ -98,14 +104,13 @@ class WarehouseEnv:
         from warehouse.definitions import defs
 
         chosen = dg.AssetSelection.from_string(selection) if selection else dg.AssetSelection.all()
-        with dg.DagsterInstance.ephemeral() as instance:
-            try:
-                return defs.resolve_implicit_global_asset_job_def().execute_in_process(
-                    instance=instance,
-                    asset_selection=sorted(chosen.resolve(defs.resolve_asset_graph())),
-                )
-            except Exception as error:
-                raise _cause(error) from None
+        try:
+            return defs.resolve_implicit_global_asset_job_def().execute_in_process(
+                instance=self._history(),
+                asset_selection=sorted(chosen.resolve(defs.resolve_asset_graph())),
+            )
+        except Exception as error:
+            raise _cause(error) from None
 
     def materialize(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Materialize as `just materialize` does, in a process of its own."""
@@ -138,7 +143,18 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
+@pytest.fixture(scope="session")
+def history() -> Iterator[dg.DagsterInstance]:
+    """A run history in memory, made once: that takes as long as a run."""
+    import dagster as dg
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
 @pytest.fixture
-def warehouse_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WarehouseEnv:
+def warehouse_env(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> WarehouseEnv:
     """A warehouse that no other test sees."""
-    return WarehouseEnv(tmp_path, monkeypatch)
+    return WarehouseEnv(tmp_path, monkeypatch, lambda: request.getfixturevalue("history"))

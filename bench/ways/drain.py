@@ -1,8 +1,9 @@
 """The limit: the rows are read off the socket and thrown away. No reader can be faster.
 
-`python -m bench.ways.drain text|binary ROWS SQL`. The end of the result is found without a timeout
-that would count: it is the packet whose number says that all rows came before it, and a ping
-afterwards proves that nothing came behind it.
+`python -m bench.ways.drain text|binary ROWS everything|own`: all columns as they are, or the
+SELECT that this project would send. The end of the result is found without a timeout that would
+count: it is the packet whose number says that all rows came before it, and a ping afterwards proves
+that nothing came behind it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,14 @@ def connect() -> Any:
         database=url.database,
         charset="utf8mb4",
     )
+
+
+def own_select() -> str:
+    """Return the SELECT that this project would send."""
+    from warehouse.mysql.extract import open_extraction
+    from warehouse.mysql.url import parse_url
+
+    return open_extraction(parse_url(os.environ["BENCH_MYSQL_URL"]), "orders").sql
 
 
 def column_count(connection: Any, sql: str) -> int:
@@ -84,7 +93,8 @@ def drain(connection: Any, command: int, body: str | bytes, packets: int) -> tup
 
 def main() -> None:
     """Drain once, and print the seconds and the bytes."""
-    protocol, rows, sql = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    protocol, rows, what = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    sql = own_select() if what == "own" else "SELECT * FROM orders"
     connection = connect()
     # How many columns, each column, end of columns, each row, end of rows.
     packets = 1 + column_count(connection, sql) + 1 + rows + 1

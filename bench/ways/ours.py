@@ -16,7 +16,6 @@ os.environ["WAREHOUSE_ORDERS_TABLE"] = "orders"
 import dagster as dg  # noqa: E402
 
 from warehouse.definitions import defs  # noqa: E402
-from warehouse.store.ledger import TABLE  # noqa: E402, F401
 
 
 def main() -> None:

@@ -6,11 +6,13 @@ into a folder (`MYSQL_ROOT`, see `.ci/install-servers`) and run with that folder
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -77,12 +79,15 @@ class Database:
             *command,
             *_OPTIONS,
             f"--datadir={seen}/data",
+            # Of its own: a server that starts clears /tmp of the temporary tables of all others.
+            f"--tmpdir={seen}/tmp",
             f"--socket={seen}/socket",
             f"--pid-file={seen}/pid",
             f"--init-file={seen}/init.sql",
             f"--port={self.port}",
             *options,
         ]
+        (folder / "tmp").mkdir()
         (folder / "init.sql").write_text(_INIT.lstrip())
 
     def url(self, database: str = "shop", user: str = READER, password: str = PASSWORD) -> str:
@@ -149,6 +154,7 @@ class Database:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -191,6 +197,11 @@ class Database:
     def _tail(self) -> str:
         lines = (self.folder / "log").read_text(errors="replace").splitlines()
         return "\n".join(lines[-30:])
+
+
+def _die_with_parent() -> None:
+    """Have Linux end this process when the one that started it is killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def missing(kind: str) -> str | None:

@@ -129,12 +129,6 @@ def test_a_value_longer_than_a_packet(server: Database, reader: str) -> None:
     assert connection.execute("SELECT strlen(v) FROM loaded").fetchall() == [(length,)]
 
 
-def test_doubles_with_a_number_of_digits(server: Database) -> None:
-    server.run("CREATE TABLE t (v DOUBLE(10,2))", "INSERT INTO t VALUES (-0.01)")
-    for reader in READERS:
-        assert load(server, "t", reader)[0].table("loaded").fetchall() == [(-0.01,)]
-
-
 def test_a_type_without_a_rule() -> None:
     described: tuple[Any, ...] = ("payload", "xmltype", "xmltype(7)", "YES", None, None, "")
     with pytest.raises(WarehouseError, match=r"`orders`\.`payload` has the type xmltype\(7\)"):

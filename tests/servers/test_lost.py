@@ -56,13 +56,11 @@ def in_mid_stream(database: Database, strike: Callable[[], None]) -> Iterator[No
         thread.join()
 
 
-@pytest.fixture(params=READERS)
-def shop(
-    server: Database, warehouse_env: WarehouseEnv, request: pytest.FixtureRequest
-) -> Iterator[Database]:
+@pytest.fixture
+def shop(server: Database, warehouse_env: WarehouseEnv) -> Iterator[Database]:
     """A server with many orders, and a warehouse that holds one."""
     make_orders(server, [order(1)])
-    warehouse_env.configure(mysql_url=server.url(), mysql_reader=request.param)
+    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql")
     warehouse_env.run()
     fill(server, FAST + 1000)
     yield server
@@ -78,8 +76,9 @@ def check_nothing_changed(warehouse_env: WarehouseEnv) -> None:
     assert not (folder / "staging").exists()
 
 
-def test_killed_in_mid_stream(shop: Database, warehouse_env: WarehouseEnv) -> None:
-    warehouse_env.configure(orders_where=SLOW_FROM_THERE)
+@pytest.mark.parametrize("reader", READERS)
+def test_killed_in_mid_stream(shop: Database, warehouse_env: WarehouseEnv, reader: str) -> None:
+    warehouse_env.configure(mysql_reader=reader, orders_where=SLOW_FROM_THERE)
     with (
         in_mid_stream(shop, shop.kill),
         pytest.raises(WarehouseError, match="went away in the middle of the answer") as caught,
@@ -96,7 +95,8 @@ def test_killed_in_mid_stream(shop: Database, warehouse_env: WarehouseEnv) -> No
     assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(FAST + 1000,)]
 
 
-def test_the_dba_stops_the_query(shop: Database, warehouse_env: WarehouseEnv) -> None:
+@pytest.mark.parametrize("reader", READERS)
+def test_the_dba_stops_the_query(shop: Database, warehouse_env: WarehouseEnv, reader: str) -> None:
     def stop() -> None:
         ((number,),) = shop.run(
             "SELECT id FROM information_schema.processlist "
@@ -104,7 +104,7 @@ def test_the_dba_stops_the_query(shop: Database, warehouse_env: WarehouseEnv) ->
         )
         shop.run(f"KILL QUERY {number}")
 
-    warehouse_env.configure(orders_where=SLOW_FROM_THERE)
+    warehouse_env.configure(mysql_reader=reader, orders_where=SLOW_FROM_THERE)
     with (
         in_mid_stream(shop, stop),
         pytest.raises(WarehouseError, match="was told by somebody to stop the query"),

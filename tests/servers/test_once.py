@@ -19,7 +19,7 @@ VIEWS = ("orders_cleaned", "orders_summary", "completed_orders", "pending_orders
 def shop(server: Database, warehouse_env: WarehouseEnv) -> Database:
     """A server with three orders, and a warehouse that knows it."""
     make_orders(server, [order(1), order(2, "pending"), order(3, " Pending")])
-    warehouse_env.configure(mysql_url=server.url())
+    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql")
     server.clear_log()
     return server
 
@@ -69,9 +69,12 @@ def test_downstream_sends_nothing(shop: Database, warehouse_env: WarehouseEnv) -
     assert warehouse_env.query("SELECT count(*) FROM pending_orders") == [(2,)]
 
 
-def test_downstream_needs_no_server(shop: Database, warehouse_env: WarehouseEnv) -> None:
+def test_downstream_needs_no_server(mariadb: Database, warehouse_env: WarehouseEnv) -> None:
+    mariadb.start()
+    make_orders(mariadb, [order(1), order(2), order(3)])
+    warehouse_env.configure(mysql_url=mariadb.url(), mysql_reader="pymysql")
     warehouse_env.run("mysql_orders")
-    shop.stop()
+    mariadb.stop()
 
     for view in VIEWS:
         assert warehouse_env.run(view).success

@@ -59,15 +59,23 @@ def test_a_password_that_was_not_encoded(warehouse_env: WarehouseEnv) -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize(
-    "broken", ["orders_where", "orders_table", "password", "database", "port", "mysql_url"]
+    ("broken", "reader"),
+    [
+        ("orders_where", "connectorx"),
+        ("orders_where", "pymysql"),
+        ("orders_table", "auto"),
+        ("password", "auto"),
+        ("database", "auto"),
+        ("port", "auto"),
+        ("mysql_url", "auto"),
+    ],
 )
 def test_in_an_error(
     server: Database,
     warehouse_env: WarehouseEnv,
-    reader: str,
     broken: str,
+    reader: str,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     make_orders(server, [order(1)])

@@ -19,8 +19,9 @@ pytestmark = pytest.mark.parametrize("reader", READERS)
 def shop(server: Database, warehouse_env: WarehouseEnv, reader: str) -> Database:
     """A server with orders, and a warehouse that holds the first of them."""
     make_orders(server, [order(1)])
-    warehouse_env.configure(mysql_url=server.url(), mysql_reader=reader)
+    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql")
     warehouse_env.run("mysql_orders")
+    warehouse_env.configure(mysql_reader=reader)
     make_orders(server, [order(number) for number in range(1, 21)])
     return server
 

@@ -35,7 +35,9 @@ def test_an_account_that_may_not_read_a_column(
         "CREATE USER IF NOT EXISTS narrow@'%' IDENTIFIED BY 'narrow'",
         f"GRANT SELECT ({columns}) ON shop.orders TO narrow@'%'",
     )
-    warehouse_env.configure(mysql_url=server.url(user="narrow", password="narrow"))
+    warehouse_env.configure(
+        mysql_url=server.url(user="narrow", password="narrow"), mysql_reader="pymysql"
+    )
     warehouse_env.run("mysql_orders")
     ((names,),) = warehouse_env.query(
         "SELECT string_agg(column_name, ', ') FROM duckdb_columns() "
@@ -49,7 +51,7 @@ def test_a_column_that_a_view_names_is_not_there(
 ) -> None:
     make_orders(server, [order(1)])
     server.run("ALTER TABLE orders DROP COLUMN customer_id")
-    warehouse_env.configure(mysql_url=server.url())
+    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql")
     with pytest.raises(WarehouseError) as caught:
         warehouse_env.run()
 

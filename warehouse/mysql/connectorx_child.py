@@ -33,7 +33,12 @@ def main() -> None:
             batch_size=request["batch_rows"],
             pre_execution_query=request["session"],
         )
-        with pa.ipc.new_stream(sys.stdout.buffer, batches.schema) as stream:
+        # Not sys.stdout.buffer: under PYTHONUNBUFFERED that is a raw file, which may write a part
+        # only, when the parent stops this process in the middle; Arrow does not write the rest.
+        with (
+            open(1, "wb", closefd=False) as pipe,
+            pa.ipc.new_stream(pipe, batches.schema) as stream,
+        ):
             for batch in batches:
                 stream.write_batch(batch)
     except BrokenPipeError:

@@ -7,6 +7,7 @@ but it connects everywhere (client certificates, Unix sockets, the embedded samp
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -58,7 +59,11 @@ def _piped(child: subprocess.Popen[bytes]) -> Batches:
     assert child.stdout and child.stderr
     try:
         with pa.ipc.open_stream(child.stdout) as stream:
-            yield from stream
+            for batch in stream:
+                # ConnectorX reads on into memory without bound while nobody takes what it read.
+                child.send_signal(signal.SIGSTOP)
+                yield batch
+                child.send_signal(signal.SIGCONT)
     except (pa.ArrowInvalid, OSError) as error:
         torn: Exception | None = error  # it ended before the stream did
     else:

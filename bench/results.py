@@ -1,0 +1,161 @@
+"""What was measured: kept as JSON beside the machine's other leftovers, shown as Markdown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+from bench.child import DISTURBED, ROOT, Outcome
+
+KEPT = ROOT / ".bench" / "results.json"
+SHOWN = ROOT / "bench" / "RESULTS.md"
+
+
+@dataclass
+class Way:
+    """One row of the table."""
+
+    name: str
+    seconds: list[float] = field(default_factory=list)
+    wall_seconds: list[float] = field(default_factory=list)
+    rss_mb: list[list[float]] = field(default_factory=list)
+    others: list[float] = field(default_factory=list)
+    values: str = "-"
+    versions: dict[str, str] = field(default_factory=dict)
+    bytes: int | None = None
+    informational: bool = False
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in one run."""
+        self.seconds.append(outcome.said["seconds"])
+        self.wall_seconds.append(outcome.wall_seconds)
+        self.rss_mb.append(outcome.rss_mb)
+        if outcome.others is not None:
+            self.others.append(outcome.others)
+        self.versions = outcome.said.get("versions", {})
+        self.bytes = outcome.said.get("bytes")
+
+    @property
+    def typical(self) -> float:
+        """The median of the seconds."""
+        return median(self.seconds)
+
+    @property
+    def peak_mb(self) -> float:
+        """The most memory in any run: the sum of its processes' peaks."""
+        return max(sum(peaks) for peaks in self.rss_mb)
+
+    @property
+    def peak(self) -> str:
+        """The same in words, with its parts."""
+        parts = max(self.rss_mb, key=sum)
+        shown = " + ".join(f"{part:,.0f}" for part in parts)
+        return f"{sum(parts):,.0f} MB ({shown})" if len(parts) > 1 else f"{shown} MB"
+
+
+@dataclass
+class Section:
+    """One call of the program: when, on what, and its rows."""
+
+    title: str
+    command: str
+    date: str
+    rows: int
+    server: str
+    system: str
+    cpus: int
+    cpu: str
+    table_mb: float
+    ways: list[Way] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """Return the section as Markdown."""
+        lines = [
+            f"## {self.title}",
+            "",
+            f"`{self.command}` on {self.date}: {self.server} on loopback, {self.cpus} x "
+            f"{self.cpu}, {self.system}.",
+            "",
+        ]
+        body = self._memory() if self.title.startswith("Memory") else self._load()
+        lines += body
+        loud = max((share for way in self.ways for share in way.others), default=0.0)
+        lines += ["", _quietness(loud)]
+        versions = {
+            f"{name} {version}" for way in self.ways for name, version in way.versions.items()
+        }
+        lines += ["", f"Versions: {', '.join(sorted(versions))}."]
+        return "\n".join(lines) + "\n"
+
+    def _load(self) -> list[str]:
+        limit = self.ways[0].typical
+        lines = [
+            "| way | seconds | of the limit | each run | whole process | peak RSS | the values |",
+            "|---|--:|--:|---|--:|--:|---|",
+        ]
+        for way in self.ways:
+            each = " ".join(f"{seconds:.2f}" for seconds in way.seconds)
+            size = f" ({way.bytes / 1e6:,.0f} MB)" if way.bytes else ""
+            lines.append(
+                f"| {way.name}{size} | {way.typical:.2f} | {way.typical / limit:.2f} | {each} "
+                f"| {median(way.wall_seconds):.1f} s | {way.peak} | {way.values} |"
+            )
+        ours = next((way for way in self.ways if way.name.startswith("this project")), None)
+        others = [way for way in self.ways if way.values != "-" and way is not ours]
+        if ours and others:
+            compared = "; ".join(
+                f"{way.name}: {way.typical / ours.typical:.1f} times the seconds, "
+                f"{way.peak_mb / ours.peak_mb:.1f} times the memory"
+                for way in others
+            )
+            lines += ["", f"Against this project's load: {compared}."]
+        return lines
+
+    def _memory(self) -> list[str]:
+        base = self.ways[0].peak_mb
+        lines = ["| rows | seconds | peak RSS | of the first |", "|---|--:|--:|--:|"]
+        lines += [
+            f"| {way.name} | {way.typical:.2f} | {way.peak} | {way.peak_mb / base:.2f} |"
+            for way in self.ways
+        ]
+        return lines
+
+
+def _quietness(loud: float) -> str:
+    if loud <= DISTURBED:
+        return "The machine was quiet: nobody else used its processors."
+    return (
+        f"The machine was not quiet: something else used up to {loud:.0%} of its processors "
+        "during a run."
+    )
+
+
+def keep(kind: str, section: Section) -> None:
+    """Store a section in the place of the last one of its kind, and write the Markdown anew."""
+    kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    kept[kind] = asdict(section)
+    KEPT.parent.mkdir(exist_ok=True)
+    KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+    parts = [_HEAD]
+    for name in sorted(kept, key=lambda name: (name.startswith("memory"), name)):
+        ways = [Way(**way) for way in kept[name].pop("ways")]
+        parts.append(Section(**kept[name], ways=ways).markdown())
+    SHOWN.write_text("\n".join(parts))
+
+
+_HEAD = """# What a load takes
+
+Written by `just bench` (`python -m bench.load`); each way is a fresh process, the ways take turns,
+and the seconds are the median. MB are 10^6 bytes.
+
+- **the limit**: the whole result is read off the socket and thrown away.
+- **this project**: the asset `mysql_orders` in Dagster, from its start to the published snapshot,
+  checkpoint and fsync included; "whole process" is Python's start and all imports on top.
+- the others, as their documentation shows them: from the call to the closed DuckDB file.
+- **peak RSS**: of the whole process, Dagster and pandas included, and of each that it starts, added
+  up as if they peaked at the same moment.
+- **the values**: sum(amount) compared exactly with MySQL's, seven more facts, and the type of each
+  column.
+"""
