@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from tests.conftest import WarehouseEnv
@@ -28,7 +29,9 @@ def warehouse(env: WarehouseEnv, *args: str) -> subprocess.CompletedProcess[str]
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse of the sample, built once for the tests that only read it."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        env = WarehouseEnv(tmp_path_factory.mktemp("built"), monkeypatch)
+        env = WarehouseEnv(
+            tmp_path_factory.mktemp("built"), monkeypatch, dg.DagsterInstance.ephemeral
+        )
         assert warehouse(env, "materialize").returncode == 0
         return env.path
 
