@@ -41,6 +41,7 @@ def main() -> None:
         ):
             for batch in batches:
                 stream.write_batch(batch)
+                pipe.flush()
     except BrokenPipeError:
         sys.exit(1)
     except BaseException as error:
