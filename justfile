@@ -55,7 +55,7 @@ check: _setup
 # Write requirements.lock anew from pyproject.toml: hashes, no addresses.
 lock: _setup
     @"{{ bin }}/uv" pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --no-emit-find-links --no-header --extra dev pyproject.toml \
+        --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra dev pyproject.toml \
         --output-file requirements.lock
 
 _setup:
