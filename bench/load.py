@@ -68,14 +68,21 @@ class Bench:
     def _undisturbed(
         self, command: Sequence[str | Path], env: Mapping[str, str], name: str
     ) -> Outcome:
-        """Run a program on a quiet machine; again, while there is patience, if it was not."""
+        """Run a program on a quiet machine. If it was not: again, while there is patience.
+
+        Returns:
+            The run that was disturbed the least.
+        """
         patience_ends = time.monotonic() + self.patience
+        least: Outcome | None = None
         while True:
             wait_for_quiet(patience_ends - time.monotonic())
             outcome = run(command, env, self._server())
             say(f"  {name}: {_shown(outcome)}")
-            if (outcome.others or 0.0) <= DISTURBED or time.monotonic() > patience_ends:
-                return outcome
+            if least is None or (outcome.others or 0.0) < (least.others or 0.0):
+                least = outcome
+            if (least.others or 0.0) <= DISTURBED or time.monotonic() > patience_ends:
+                return least
             say("    disturbed, so again")
             shutil.rmtree(env["BENCH_FOLDER"])
             Path(env["BENCH_FOLDER"]).mkdir()

@@ -10,7 +10,6 @@ import pytest
 
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import PASSWORD, Database
-from tests.servers.loading import READERS
 from tests.servers.orders import make_orders, order
 from warehouse.errors import WarehouseError
 from warehouse.materialize import run
@@ -29,15 +28,11 @@ def files_with_secret(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and secret_in(path.read_bytes())]
 
 
-@pytest.mark.parametrize("reader", READERS)
 def test_after_a_load(
-    server: Database,
-    warehouse_env: WarehouseEnv,
-    reader: str,
-    capfd: pytest.CaptureFixture[str],
+    server: Database, warehouse_env: WarehouseEnv, capfd: pytest.CaptureFixture[str]
 ) -> None:
     make_orders(server, [order(1)])
-    warehouse_env.configure(mysql_url=server.url(), mysql_reader=reader)
+    warehouse_env.configure(mysql_url=server.url())
     run(None)
 
     shown = capfd.readouterr()
