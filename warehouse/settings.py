@@ -55,10 +55,11 @@ class Settings(BaseSettings):
     keep_snapshots: PositiveInt = Field(
         3, description="How many snapshots stay on disk, the newest included."
     )
-    memory_limit: str = Field(
-        "200MB",
+    memory_limit: str | None = Field(
+        None,
         pattern=r"(?i)^\s*\d+(\.\d+)?\s*([KMGT]i?B|%)\s*$",
-        description="DuckDB's memory while it writes. It keeps a load flat, at any number of rows.",
+        description="DuckDB's memory while it writes, like `500MB`. Unset: 48 MB, and 1 MB for "
+        "each column. It keeps a load flat, at any number of rows.",
     )
     freshness_minutes: PositiveInt = Field(
         60, description="How old the loaded table may become before the UI calls it stale."

@@ -115,8 +115,7 @@ def _stream(
         write_views(connection, views, only=stored_versions(connection))
         for column, count in receipt.invalid_dates.items():
             context.log.warning(
-                f"{count:,} values of `{column}` are zero, partial or impossible dates in MySQL; "
-                "they are NULL in mysql_orders."
+                f"`{column}`: {count:,} zero, partial or impossible dates in MySQL, NULL here."
             )
         return _counts(receipt)
 

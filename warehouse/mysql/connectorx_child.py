@@ -20,6 +20,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     if sys.platform == "linux":  # a killed parent takes this process, and so its query, with it
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    sys.modules["numpy"] = None  # type: ignore[assignment]  # unused here, and slow to import
     import connectorx
     import pyarrow as pa
 

@@ -107,7 +107,8 @@ class Extraction:
         for column, array in zip(self.plan.columns, batch.columns, strict=True):
             if column.rule.lowest is None:
                 continue
-            found = pc.sum(pc.less(array, column.rule.lowest)).as_py() or 0
+            # With a scalar of the column's own type: Arrow would widen all values to an int64's.
+            found = pc.less(array, pa.scalar(column.rule.lowest, array.type)).true_count
             if not column.nullable:
                 found += array.null_count
             if found:

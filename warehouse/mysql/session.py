@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 from collections.abc import Iterator
@@ -83,6 +84,13 @@ def connect(server: Server) -> Iterator[Connection[Any]]:
 def _tls_context(server: Server) -> ssl.SSLContext | None:
     if server.tls in ("disabled", "preferred"):
         return None  # without one PyMySQL encrypts if the server can, and insists on nothing
+    for file in (server.ca, server.cert, server.key):
+        if file and not os.access(file, os.R_OK):
+            raise WarehouseError(
+                f"The TLS file {file} named in WAREHOUSE_MYSQL_URL cannot be read.",
+                safe=SAFE,
+                todo="Correct its path; a relative one counts from the working folder.",
+            )
     try:
         context = ssl.create_default_context(cafile=server.ca)
         context.check_hostname = server.tls == "verify_identity"
@@ -95,7 +103,8 @@ def _tls_context(server: Server) -> ssl.SSLContext | None:
             context.load_cert_chain(server.cert, server.key)
     except OSError as error:
         raise WarehouseError(
-            f"A TLS file named in WAREHOUSE_MYSQL_URL cannot be read: {error}.", safe=SAFE
+            f"A TLS file named in WAREHOUSE_MYSQL_URL is not what it should be: {error}.",
+            safe=SAFE,
         ) from None
     return context
 

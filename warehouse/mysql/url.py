@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
@@ -45,7 +46,9 @@ class Server:
     def redact(self, text: str) -> str:
         """Take the password, as it is or percent-encoded, out of a text."""
         for secret in {self.password, quote(self.password, safe="")} - {""}:
-            text = text.replace(secret, "***")
+            # A password of a letter or two is part of many words: as one of its own it is secret.
+            edge = r"\b" if len(secret) < 3 and secret.isalnum() else ""
+            text = re.sub(edge + re.escape(secret) + edge, "***", text)
         return text
 
     def connectorx_url(self) -> str:

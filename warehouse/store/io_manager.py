@@ -132,6 +132,8 @@ class DataFrameHandler(DuckDBPandasTypeHandler):
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStream) -> int:
     """Create the table from the rows, or add them to it by name. Returns how many came."""
     name = f'{SCHEMA}."{table}"'
+    if load_settings().memory_limit is None:
+        snapshots.make_room(connection, len(stream.schema))
     connection.register("incoming", stream.reader())
     if _exists(connection, table):
         statement = f"INSERT INTO {name} BY NAME SELECT {stream.select} FROM incoming"
@@ -187,7 +189,7 @@ def _metadata(
 class SnapshotClient(DuckDbClient):
     """Where the I/O manager gets its connections: a private copy to write, a snapshot to read."""
 
-    def __init__(self, path: Path, keep: int, memory_limit: str) -> None:
+    def __init__(self, path: Path, keep: int, memory_limit: str | None) -> None:
         self._path = path
         self._keep = keep
         self._memory_limit = memory_limit

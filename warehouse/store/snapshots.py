@@ -33,6 +33,9 @@ STORAGE_VERSION = "v1.5.0"
 """DuckDB 1.5 and later open the file: the newest default would shut out the command line tool."""
 
 SAFE = "Nothing was changed: everyone still reads the last snapshot."
+BASE_MB, COLUMN_MB = 48, 1
+"""What DuckDB needs to write a table, found by trying: up to 200 columns of text."""
+
 _NUMBER = re.compile(r"\d{6,}")
 _WAIT_SECONDS = 10.0
 
@@ -107,8 +110,8 @@ def write(
     path: Path,
     *,
     keep: int,
-    memory_limit: str,
     who: str,
+    memory_limit: str | None = None,
     replacing: Sequence[str] = (),
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -117,8 +120,8 @@ def write(
     Args:
         path: The link that readers open.
         keep: How many snapshots stay, the new one included.
-        memory_limit: DuckDB's, for this connection.
         who: Named to the next writer while it waits for this one.
+        memory_limit: DuckDB's, for this connection; None for little, until `make_room`.
         replacing: Tables that the caller will create anew; gone when the `with` begins, so that
             the file does not hold them twice.
         say: Told who is waited for.
@@ -151,13 +154,20 @@ def write(
             _prune(folder, keep)
 
 
+def make_room(connection: duckdb.DuckDBPyConnection, columns: int) -> None:
+    """Give DuckDB the memory to write a table of so many columns."""
+    connection.execute(f"SET memory_limit = '{BASE_MB + columns * COLUMN_MB}MB'")
+
+
 @contextmanager
 def _transaction(
-    file: Path, memory_limit: str, replacing: Sequence[str]
+    file: Path, memory_limit: str | None, replacing: Sequence[str]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     config: dict[str, str | bool | int | float | list[str]] = {
         "storage_compatibility_version": STORAGE_VERSION,
-        "memory_limit": memory_limit,
+        "memory_limit": memory_limit or f"{BASE_MB}MB",
+        # The rows come one batch after the other: a second thread adds memory, not speed.
+        "threads": 1,
         "temp_directory": str(file.parent / "spill"),
         "python_enable_replacements": False,
     }
