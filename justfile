@@ -13,6 +13,11 @@ default:
 materialize *SELECTION: _setup
     @"{{ bin }}/warehouse" materialize "$@"
 
+# Load again only those days of mysql_orders_daily that differ from MySQL.
+[no-exit-message]
+refresh *ARGS: _setup
+    @"{{ bin }}/warehouse" refresh "$@"
+
 # Run Dagster's UI: the asset graph, the runs, their logs.
 [no-exit-message]
 dev: _setup

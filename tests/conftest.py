@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,21 +94,26 @@ class WarehouseEnv:
             else:
                 self._monkeypatch.setenv(variable, str(value))
 
-    def run(self, selection: str | None = None) -> dg.ExecuteInProcessResult:
+    def run(
+        self,
+        selection: str | None = None,
+        days: tuple[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> dg.ExecuteInProcessResult:
         """Materialize in this process: what the command line does, without its seconds of import.
 
         Raises:
             WarehouseError: as the command line would show it.
         """
-        import dagster as dg
-
         from warehouse.definitions import defs
+        from warehouse.materialize import select
+        from warehouse.partitions import range_tags
 
-        chosen = dg.AssetSelection.from_string(selection) if selection else dg.AssetSelection.all()
+        keys = select(selection)
+        limits = range_tags(*map(date.fromisoformat, days)) if days else {}
         try:
             return defs.resolve_implicit_global_asset_job_def().execute_in_process(
-                instance=self._history(),
-                asset_selection=sorted(chosen.resolve(defs.resolve_asset_graph())),
+                instance=self._history(), asset_selection=keys, tags={**limits, **(tags or {})}
             )
         except Exception as error:
             raise _cause(error) from None

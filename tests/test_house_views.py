@@ -6,7 +6,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from warehouse.sources import KNOWN_TABLES
+from warehouse.tables import KNOWN_TABLES
 from warehouse.views import load_views, write_views
 
 ROWS = """

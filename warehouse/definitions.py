@@ -7,8 +7,10 @@ import logging
 import dagster as dg
 
 from warehouse.progress import narrate
-from warehouse.sources import KNOWN_TABLES, mysql_orders
+from warehouse.sensors import changed_days, stale_sources
+from warehouse.sources import mysql_orders, mysql_orders_daily, orders_in_mysql
 from warehouse.store.io_manager import WarehouseIOManager
+from warehouse.tables import KNOWN_TABLES
 from warehouse.transforms import build_views
 from warehouse.views import load_views
 
@@ -30,7 +32,13 @@ def narration(_: dg.InitLoggerContext) -> logging.Logger:
 
 
 defs = dg.Definitions(
-    assets=[mysql_orders, build_views(load_views(KNOWN_TABLES))],
+    assets=[
+        orders_in_mysql,
+        mysql_orders,
+        mysql_orders_daily,
+        build_views(load_views(KNOWN_TABLES)),
+    ],
+    sensors=[stale_sources, changed_days],
     resources={"io_manager": WarehouseIOManager()},
     loggers={"narration": narration, "console": dg.colored_console_logger},
     # One process: a step of its own would cost seconds to start, and one file has one writer.

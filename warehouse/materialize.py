@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,39 +18,137 @@ from filelock import FileLock
 from warehouse import progress
 from warehouse.definitions import defs
 from warehouse.errors import WarehouseError
+from warehouse.load import FORCE_TAG
+from warehouse.partitions import daily, parse_day, parse_range, range_tags, span
+from warehouse.refresh import difference
 from warehouse.settings import ROOT, load_settings
 from warehouse.store import snapshots
+from warehouse.tables import ORDERS_DAILY
 
 
-def run(selection: str | None) -> None:
-    """Materialize a selection of the assets (None: all of them) and say what came of it.
+def run(
+    selection: str | None,
+    *,
+    partition: str | None = None,
+    partition_range: str | None = None,
+    force: bool = False,
+) -> None:
+    """Materialize a selection of the assets (None: see `everything`) and say what came of it.
+
+    Args:
+        selection: In Dagster's own selection language.
+        partition: The day, for assets that have days; without it and a range: all days.
+        partition_range: The first and the last day.
+        force: Publish even a table that lost more rows than allowed.
 
     Raises:
         WarehouseError: the selection names nothing, or the run failed; says why.
         KeyboardInterrupt: somebody stopped it.
     """
     began = time.monotonic()
-    keys = _select(selection)
+    keys = select(selection)
+    days = _days(keys, partition, partition_range)
+    with history() as instance:
+        _summary([_execute(instance, keys, days, force)], time.monotonic() - began)
+
+
+def refresh(*, force: bool = False) -> None:
+    """Load those days again that differ from MySQL, and write what reads them.
+
+    Raises:
+        WarehouseError: MySQL cannot be asked, or a load failed; the days loaded before it stay.
+        KeyboardInterrupt: somebody stopped it.
+    """
+    began = time.monotonic()
     progress.narration = os.fdopen(os.dup(2), "w", buffering=1)
-    job = defs.resolve_implicit_global_asset_job_def()
-    with _instance() as instance:
-        try:
-            result = job.execute_in_process(
-                instance=instance,
-                asset_selection=keys,
-                run_config={"loggers": {"narration": {}}},
+    found = difference(progress.narrate, "just refresh")
+    if not found.days:
+        click.echo(f"All {found.compared:,} days are as they are in MySQL: nothing was read.")
+        return
+    shown = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in found.ranges[:8])
+    more = f" and {len(found.ranges) - 8} more" if len(found.ranges) > 8 else ""
+    progress.narrate(
+        f"{len(found.days):,} of {found.compared:,} days are new or differ: {shown}{more}."
+    )
+    with history() as instance:
+        # The views come once, with the last of the ranges.
+        keys = [[dg.AssetKey(ORDERS_DAILY)]] * (len(found.ranges) - 1)
+        keys.append(select(f"{ORDERS_DAILY}+"))
+        results = [
+            _execute(instance, chosen, days, force)
+            for chosen, days in zip(keys, found.ranges, strict=True)
+        ]
+        _summary(results, time.monotonic() - began)
+
+
+def _execute(
+    instance: dg.DagsterInstance,
+    keys: list[dg.AssetKey],
+    days: tuple[date, date] | None,
+    force: bool,
+) -> dg.ExecuteInProcessResult:
+    """Run once, in this process, narrating."""
+    progress.narration = progress.narration or os.fdopen(os.dup(2), "w", buffering=1)
+    try:
+        return defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance,
+            asset_selection=keys,
+            run_config={"loggers": {"narration": {}}},
+            tags={
+                **(range_tags(*days) if days else {}),
+                **({FORCE_TAG: "true"} if force else {}),
+            },
+        )
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        raise _for_people(error) from None
+
+
+def everything() -> dg.AssetSelection:
+    """Return what is built when nothing is named: what one SELECT of the whole table can build.
+
+    Loading `mysql_orders_daily` as well would ask MySQL for the same rows twice; the views that
+    read it are built as soon as it is there.
+    """
+    path = load_settings().path
+    daily = dg.AssetSelection.assets(ORDERS_DAILY)
+    if snapshots.newest(path):
+        with snapshots.read(path) as connection:
+            if snapshots.count(connection, ORDERS_DAILY):
+                return dg.AssetSelection.all() - daily
+    return dg.AssetSelection.all() - daily.downstream()
+
+
+def _days(
+    keys: list[dg.AssetKey], partition: str | None, partition_range: str | None
+) -> tuple[date, date] | None:
+    """Return the first and the last day to load, or None if nothing chosen has days."""
+    if dg.AssetKey(ORDERS_DAILY) not in keys:
+        if partition or partition_range:
+            raise WarehouseError(
+                "None of the chosen assets has days.",
+                safe="Nothing was run.",
+                todo=f"Name {ORDERS_DAILY}, or leave out the days.",
             )
-        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-            raise KeyboardInterrupt from None
-        except Exception as error:
-            raise _for_people(error) from None
-    _summary(result, time.monotonic() - began)
+        return None
+    days = daily()
+    if partition and partition_range:
+        raise WarehouseError("Name one day or a range of days, not both.", safe="Nothing was run.")
+    if partition:
+        day = parse_day(partition, days)
+        return day, day
+    return parse_range(partition_range, days) if partition_range else span(days)
 
 
-def _select(selection: str | None) -> list[dg.AssetKey]:
-    """Return the assets that a selection means, in Dagster's own selection language."""
+def select(selection: str | None) -> list[dg.AssetKey]:
+    """Return the assets that a selection means, in Dagster's own selection language.
+
+    Raises:
+        WarehouseError: it names what is not there.
+    """
     graph = defs.resolve_asset_graph()
-    chosen = dg.AssetSelection.from_string(selection) if selection else dg.AssetSelection.all()
+    chosen = dg.AssetSelection.from_string(selection) if selection else everything()
     try:
         return sorted(chosen.resolve(graph))
     except dg.DagsterInvalidSubsetError:
@@ -64,7 +163,7 @@ def _select(selection: str | None) -> list[dg.AssetKey]:
 
 
 @contextmanager
-def _instance() -> Iterator[dg.DagsterInstance]:
+def history() -> Iterator[dg.DagsterInstance]:
     """Open the run history that `dagster dev` shows too."""
     given = os.environ.get("DAGSTER_HOME")
     home = Path(given) if given else ROOT / ".dagster"
@@ -99,39 +198,50 @@ def _for_people(error: BaseException) -> WarehouseError:
     )
 
 
-def _summary(result: dg.ExecuteInProcessResult, seconds: float) -> None:
+def _summary(results: list[dg.ExecuteInProcessResult], seconds: float) -> None:
     """Print what was built, what MySQL was asked, and where to look next."""
     rows = [("asset", "rows", "seconds", "")]
+    built: dict[str, list[dict[str, Any]]] = {}
     selects = 0
-    for event in result.get_asset_materialization_events():
-        metadata: dict[str, Any] = {
-            key: value.value
-            for key, value in event.step_materialization_data.materialization.metadata.items()
-        }
-        selects += metadata.get("select_statements", 0)
-        rows.append(_line(event.asset_key.to_user_string() if event.asset_key else "", metadata))
+    for result in results:
+        asked: dict[str, int] = {}
+        for event in result.get_asset_materialization_events():
+            metadata: dict[str, Any] = {
+                key: value.value
+                for key, value in event.step_materialization_data.materialization.metadata.items()
+            }
+            name = event.asset_key.to_user_string() if event.asset_key else ""
+            built.setdefault(name, []).append({**metadata, "run": result.run_id})
+            asked[name] = metadata.get("select_statements", 0)  # the same on each of its days
+        selects += sum(asked.values())
+    rows += [_line(name, events) for name, events in built.items()]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for name, count, took, what in rows:
-        line = f"{name:<{widths[0]}}  {count:>{widths[1]}}  {took:>{widths[2]}}  {what}"
+    for asset, count, took, what in rows:
+        line = f"{asset:<{widths[0]}}  {count:>{widths[1]}}  {took:>{widths[2]}}  {what}"
         click.echo(line.rstrip())
-    built = len(rows) - 1
     settings = load_settings()
     snapshot = snapshots.newest(settings.path)
     assert snapshot is not None
     size = snapshot.file.stat().st_size
     shown = settings.path.relative_to(ROOT) if settings.path.is_relative_to(ROOT) else settings.path
-    asked = {0: "MySQL was not asked", 1: "MySQL was asked for the rows once"}.get(
+    answer = {0: "MySQL was not asked", 1: "MySQL was asked for the rows once"}.get(
         selects, f"MySQL was asked for rows {selects} times"
     )
     click.echo(
-        f"\n{built} asset{'s' * (built != 1)} in {seconds:.1f} s. {asked}.\n"
+        f"\n{len(built)} asset{'s' * (len(built) != 1)} in {seconds:.1f} s. {answer}.\n"
         f"{shown}: snapshot {snapshot.number}, {size / 1e6:.1f} MB.\n"
         f'Look next: just sql "from order_stats" · just status · just dev'
     )
 
 
-def _line(name: str, metadata: dict[str, Any]) -> tuple[str, str, str, str]:
-    if "written" in metadata:
-        return name, "", "", "view, written" if metadata["written"] else "view, up to date"
-    count = metadata.get("dagster/row_count", 0)
-    return name, f"{count:,}", f"{metadata.get('seconds', 0):.1f}", "table"
+def _line(name: str, events: list[dict[str, Any]]) -> tuple[str, str, str, str]:
+    """Return an asset's line; one with days has an event for each of them."""
+    if "written" in events[0]:
+        return name, "", "", "view, written" if events[0]["written"] else "view, up to date"
+    count = sum(
+        event.get("dagster/row_count", event.get("dagster/partition_row_count", 0))
+        for event in events
+    )
+    seconds = sum({event["run"]: event.get("seconds", 0.0) for event in events}.values())
+    days = f", {len(events):,} day{'s' * (len(events) != 1)}" * (name == ORDERS_DAILY)
+    return name, f"{count:,}", f"{seconds:.1f}", f"table{days}"

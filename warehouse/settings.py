@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,12 @@ ROOT = Path(__file__).resolve().parent.parent
 """The repository's root: relative paths in settings count from here."""
 
 FromRoot = Annotated[Path, AfterValidator(lambda path: ROOT / path.expanduser())]
+
+
+def _begun(day: date) -> date:
+    if day > datetime.now(UTC).date():
+        raise ValueError(f"{day} is in the future")
+    return day
 
 
 class Settings(BaseSettings):
@@ -43,6 +50,17 @@ class Settings(BaseSettings):
         None,
         description="Limits the load; your own SQL, sent to MySQL as it is: "
         "`order_date >= CURRENT_DATE - INTERVAL 30 DAY`.",
+    )
+    daily_start: Annotated[date, AfterValidator(_begun)] = Field(
+        date(2025, 11, 1),
+        description="The first day of `mysql_orders_daily`; the last one is today, by UTC.",
+    )
+    max_shrink: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="A load that would leave a table with fewer rows than this share allows to "
+        "lose, or with none, is refused. 1 refuses nothing.",
     )
     query_budget_seconds: PositiveFloat | None = Field(
         None, description="MySQL stops the query after so many seconds. Unset: no limit."

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from warehouse.settings import Settings, load_settings
-from warehouse.sources import SOURCES
 from warehouse.store import snapshots
 from warehouse.store.io_manager import column_schema
+from warehouse.tables import SOURCES
 from warehouse.views import View, stored_versions, write_views
 
 

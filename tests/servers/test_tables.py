@@ -116,5 +116,5 @@ def test_dates_that_are_none_are_reported(
     assert metadata["invalid_dates"].value == counted
     assert warehouse_env.query("SELECT invalid_dates FROM loads") == [(counted,)]
     log = capfd.readouterr().err
-    assert "2 values of `due` are zero, partial or impossible dates in MySQL" in log
+    assert "`due`: 2 zero, partial or impossible dates in MySQL, NULL here" in log
     assert "1 values of `created_at` are" in log

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from warehouse.mysql.plan import Plan, make_plan
+from warehouse.mysql.plan import DayRange, Plan, check_days, make_plan
 from warehouse.mysql.readers import READERS, Batches, choose_reader, conform, wire_schema
 from warehouse.mysql.session import connect, plain_errors, rows, session_statements
 from warehouse.mysql.url import Server
@@ -120,6 +120,7 @@ def open_extraction(
     table: str,
     *,
     where: str | None = None,
+    days: DayRange | None = None,
     comment: str = "",
     reader: str = "auto",
     budget_seconds: float | None = None,
@@ -134,9 +135,11 @@ def open_extraction(
             encrypted = bool(getattr(connection, "_secure", False))
             server = replace(server, tls="required" if encrypted else "disabled")
         plan = make_plan(connection, server, table)
+    if days:
+        check_days(plan, days.column)
     return Extraction(
         plan=plan,
-        sql=plan.select(where, comment),
+        sql=plan.select(where, comment, days),
         reader=choose_reader(plan, reader),
         budget_seconds=budget_seconds,
     )

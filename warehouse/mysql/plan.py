@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pymysql
@@ -13,6 +14,7 @@ from warehouse.errors import WarehouseError
 from warehouse.mysql.session import SAFE, plain_errors, rows
 from warehouse.mysql.types import TYPES, TypeRule
 from warehouse.mysql.url import Server
+from warehouse.mysql.version import table_version
 
 BATCH_ROWS = 16_384
 BATCH_BYTES = 32 * 1024 * 1024
@@ -50,6 +52,21 @@ class Column:
 
 
 @dataclass(frozen=True)
+class DayRange:
+    """Whole days of a column, the last one included."""
+
+    column: str
+    first: date
+    last: date
+
+    @property
+    def condition(self) -> str:
+        """The days as SQL for MySQL. The column stands bare, so that an index on it serves."""
+        column, end = quote(self.column), self.last + timedelta(days=1)
+        return f"{column} >= '{self.first}' AND {column} < '{end}'"
+
+
+@dataclass(frozen=True)
 class Plan:
     """A table in MySQL as it will be read.
 
@@ -58,6 +75,8 @@ class Plan:
         batch_rows: Rows a record batch, so that a batch of wide rows stays small.
         binlog: Where the binary log stood before the SELECT, if the account may know: what was
             committed by then is in the load.
+        asked_at: The server's clock at that time.
+        version: The table's version at that time, see `table_version`.
     """
 
     server: Server
@@ -68,19 +87,33 @@ class Plan:
     batch_rows: int
     binlog: str | None
     gtid: str | None
+    asked_at: datetime
+    version: str | None
 
     @property
     def mariadb(self) -> bool:
         """MariaDB and MySQL differ in a few session variables."""
         return "mariadb" in self.server_version.lower()
 
-    def select(self, where: str | None = None, comment: str = "") -> str:
+    def column(self, name: str) -> Column | None:
+        """Return the column of that name, which MySQL compares without regard to case."""
+        return next((c for c in self.columns if c.name.lower() == name.lower()), None)
+
+    def select(
+        self, where: str | None = None, comment: str = "", days: DayRange | None = None
+    ) -> str:
         """Return the one SELECT, led by a comment that shows in the server's process list."""
         columns = ",\n  ".join(column.wire for column in self.columns)
+        return self.query(columns, where, comment, days)
+
+    def query(self, columns: str, where: str | None, comment: str, days: DayRange | None) -> str:
+        """Return a SELECT of these columns from the table, within the operator's WHERE and days."""
         lead = f"/* {comment.replace('*/', '')} */ " if comment else ""
+        conditions = [where, days and days.condition]
         # The line breaks keep a `--` comment at the end of the operator's SQL from closing more.
-        condition = f"\nWHERE (\n{where}\n)" if where else ""
-        return f"{lead}SELECT\n  {columns}\nFROM {quote(self.table)}{condition}"
+        condition = "\nAND ".join(f"(\n{c}\n)" for c in conditions if c)
+        limited = f"\nWHERE {condition}" if condition else ""
+        return f"{lead}SELECT\n  {columns}\nFROM {quote(self.table)}{limited}"
 
 
 def quote(name: str) -> str:
@@ -114,7 +147,8 @@ def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
         WarehouseError: no such table, or a column whose type has no rule; names it.
     """
     with plain_errors(server):
-        version = str(rows(connection, "SELECT VERSION()")[0][0])
+        rows(connection, "SET SESSION time_zone = '+00:00'")
+        version, now = map(str, rows(connection, "SELECT VERSION(), NOW(6)")[0])
         described = rows(connection, _COLUMNS, server.database, table)
         if not described:
             raise _no_table(
@@ -138,7 +172,25 @@ def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
         batch_rows=max(64, min(BATCH_ROWS, BATCH_BYTES // max(row_bytes, 1))),
         binlog=binlog,
         gtid=gtid,
+        asked_at=datetime.fromisoformat(now).replace(tzinfo=UTC),
+        version=table_version(connection, server.database, table),
     )
+
+
+def check_days(plan: Plan, name: str) -> None:
+    """See that a column has days.
+
+    Raises:
+        WarehouseError: it is not there, or of another type.
+    """
+    column = plan.column(name)
+    if column is None or column.rule.lowest is None:
+        raise WarehouseError(
+            f"`{plan.table}` has no column `{name}` of the type DATE, DATETIME or TIMESTAMP"
+            f"{f': it is {column.mysql_type}' if column else ''}.",
+            safe=SAFE,
+            todo="Only mysql_orders_daily needs it; mysql_orders loads the table without.",
+        )
 
 
 def _column(
@@ -208,5 +260,5 @@ def _position(connection: Connection[Any], mariadb: bool) -> tuple[str | None, s
     executed = _optional(connection, gtid)
     return (
         f"{at[0][0]}:{at[0][1]}" if at else None,
-        str(executed[0][0]) or None if executed else None,
+        str(executed[0][0] or "") or None if executed else None,
     )

@@ -34,6 +34,7 @@ class TableStream:
         schema: Arrow schema of the batches.
         batches: The rows; nothing is read before the writer is ready.
         select: What the table holds: SQL over the columns of the batches.
+        where: Which rows it holds: SQL over the columns of `select`.
         finish: Called after the last row, in the same transaction: what must be published with
             the table or not at all.
     """
@@ -41,6 +42,7 @@ class TableStream:
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
     select: str = "*"
+    where: str = "true"
     finish: Callable[[duckdb.DuckDBPyConnection], Mapping[str, Any]] = lambda _: {}
     error: BaseException | None = field(default=None, init=False)
     _cancelled: threading.Event = field(default_factory=threading.Event, init=False)
@@ -130,18 +132,43 @@ class DataFrameHandler(DuckDBPandasTypeHandler):
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStream) -> int:
-    """Create the table from the rows, or add them to it by name. Returns how many came."""
+    """Create the table from the rows, or add them to it by name. Returns how many it holds more.
+
+    Raises:
+        WarehouseError: the table is there and has other columns; names them.
+    """
     name = f'{SCHEMA}."{table}"'
     if load_settings().memory_limit is None:
         snapshots.make_room(connection, len(stream.schema))
     connection.register("incoming", stream.reader())
+    select = f"SELECT * FROM (SELECT {stream.select} FROM incoming) WHERE {stream.where}"
     if _exists(connection, table):
-        statement = f"INSERT INTO {name} BY NAME SELECT {stream.select} FROM incoming"
+        _check_columns(connection, table, select)
+        statement = f"INSERT INTO {name} BY NAME {select}"
     else:
-        statement = f"CREATE TABLE {name} AS SELECT {stream.select} FROM incoming"
+        statement = f"CREATE TABLE {name} AS {select}"
     ((count,),) = _interruptibly(connection, statement, stream)
     connection.unregister("incoming")
     return int(count)
+
+
+def _check_columns(connection: duckdb.DuckDBPyConnection, table: str, select: str) -> None:
+    """See that rows fit beside those of other partitions: nothing is rounded or left empty."""
+    there, come = (
+        {(name, type_) for name, type_, *_ in connection.execute(f"DESCRIBE {what}").fetchall()}
+        for what in (f'{SCHEMA}."{table}"', select)
+    )
+    if there == come:
+        return
+    new, old = (
+        ", ".join(f"{name} {type_}" for name, type_ in sorted(columns)) or "nothing"
+        for columns in (come - there, there - come)
+    )
+    raise WarehouseError(
+        f"The columns of {table} changed: new are {new}; gone are {old}.",
+        safe=snapshots.SAFE,
+        todo="Load all of its partitions in one run: the table is then made anew.",
+    )
 
 
 def _interruptibly(
@@ -178,9 +205,14 @@ def _metadata(
     context: dg.OutputContext, connection: duckdb.DuckDBPyConnection, table: str, rows: int
 ) -> dict[str, Any]:
     """Return what the UI shows of a stored table."""
-    count = "dagster/partition_row_count" if context.has_partition_key else "dagster/row_count"
+    # A range of partitions shares this metadata: a count of all is none of each one's.
+    counts: dict[str, Any] = {}
+    if not context.has_asset_partitions:
+        counts["dagster/row_count"] = rows
+    elif len(context.asset_partition_keys) == 1:
+        counts["dagster/partition_row_count"] = rows
     return {
-        count: rows,
+        **counts,
         "dagster/column_schema": column_schema(connection, table),
         "dagster/storage_kind": "duckdb",
     }
@@ -200,7 +232,7 @@ class SnapshotClient(DuckDbClient):
         """Open the newest snapshot for an input, and a new one for an output."""
         if isinstance(context, dg.InputContext):
             return snapshots.read(self._path)
-        whole = not table_slice.partition_dimensions
+        whole = not table_slice.partition_dimensions or self._covers_all(table_slice)
         return snapshots.write(
             self._path,
             keep=self._keep,
@@ -209,6 +241,18 @@ class SnapshotClient(DuckDbClient):
             replacing=[f'{SCHEMA}."{table_slice.table}"'] if whole else [],
             say=context.log.info,
         )
+
+    def _covers_all(self, table_slice: TableSlice) -> bool:
+        """Whether no row of the newest snapshot's table lies outside the slice."""
+        if not snapshots.newest(self._path):
+            return False
+        with snapshots.read(self._path) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            if not _exists(connection, table_slice.table):
+                return False
+            inside = connection.sql(DuckDbClient.get_select_statement(table_slice)).count("*")
+            ((rows,),) = inside.fetchall()
+            return bool(rows == snapshots.count(connection, table_slice.table))
 
     @staticmethod
     def delete_table_slice(

@@ -31,6 +31,7 @@ class Receipt:
         host, port, database, source_table: Where from.
         binlog_position, gtid: Where the source's binary log stood before the query, if the account
             may know: what was committed by then is in the load.
+        source_version: The source table's version before the query, if it could be told.
         query: The SQL as it was sent.
         invalid_dates: By column, how many zero, partial or impossible dates became NULL.
         run_id: The Dagster run.
@@ -48,6 +49,7 @@ class Receipt:
     server_version: str
     binlog_position: str | None
     gtid: str | None
+    source_version: str | None
     query: str
     invalid_dates: Mapping[str, int]
     run_id: str
@@ -58,10 +60,10 @@ TABLE = "loads"
 
 def record(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> None:
     """Add a receipt, in the caller's transaction."""
-    columns = ", ".join(
-        f'"{field.name}" {_SQL_TYPES[str(field.type)]}' for field in fields(Receipt)
-    )
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns})")
+    columns = [f'"{field.name}" {_SQL_TYPES[str(field.type)]}' for field in fields(Receipt)]
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({', '.join(columns)})")
+    for column in columns:  # a file of an earlier version may lack some
+        connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
     values = asdict(receipt)
     invalid = values.pop("invalid_dates")
     names = ", ".join(f'"{name}"' for name in values)
@@ -70,3 +72,31 @@ def record(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> None:
         f"INSERT INTO {TABLE} ({names}, invalid_dates) VALUES ({marks}, map(?, ?))",
         [*values.values(), list(invalid), list(invalid.values())],
     )
+
+
+@dataclass(frozen=True)
+class LastLoad:
+    """What the newest receipt of a table says."""
+
+    started_at: datetime
+    rows: int
+    query: str
+    version: str | None
+
+
+def last_load(connection: duckdb.DuckDBPyConnection, table: str) -> LastLoad | None:
+    """Return the newest load of a table, or None if there was none."""
+    columns = {
+        name
+        for (name,) in connection.execute(
+            "SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [TABLE]
+        ).fetchall()
+    }
+    if "source_version" not in columns:
+        return None
+    found = connection.execute(
+        f"SELECT started_at, rows, query, source_version FROM {TABLE} WHERE table_name = ? "
+        "ORDER BY started_at DESC LIMIT 1",
+        [table],
+    ).fetchone()
+    return LastLoad(*found) if found else None

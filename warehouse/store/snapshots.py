@@ -105,6 +105,14 @@ def read(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Return how many rows a table has; one that is not there has none."""
+    if not connection.execute("FROM duckdb_tables() WHERE table_name = ?", [table]).fetchall():
+        return 0
+    ((rows,),) = connection.execute(f'SELECT count(*) FROM "{table}"').fetchall()
+    return int(rows)
+
+
 @contextmanager
 def write(
     path: Path,
@@ -172,6 +180,8 @@ def _transaction(
         "python_enable_replacements": False,
     }
     with duckdb.connect(str(file), config=config) as connection:
+        # What Dagster writes of a partition's ends has no time zone.
+        connection.execute("SET TimeZone = 'UTC'")
         for table in replacing:
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         if replacing:

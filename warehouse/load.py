@@ -1,0 +1,280 @@
+"""One load: MySQL's rows on their way into a table of the warehouse, and all that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+from warehouse.mysql.extract import Extraction, open_extraction
+from warehouse.mysql.plan import DayRange
+from warehouse.mysql.url import Server, parse_url
+from warehouse.partitions import all_days
+from warehouse.progress import Progress
+from warehouse.settings import Settings, load_settings
+from warehouse.store import days as store_days
+from warehouse.store import guard, ledger, snapshots
+from warehouse.store.io_manager import TableStream
+from warehouse.tables import KNOWN_TABLES
+from warehouse.views import View, check_views, load_views, stored_versions, write_views
+
+FORCE_TAG = "warehouse/force"
+"""A run with this tag publishes a table that lost more than `WAREHOUSE_MAX_SHRINK` of its rows."""
+
+DAY = timedelta(days=1)
+Result = dg.MaterializeResult[TableStream]
+
+
+def load(
+    context: dg.AssetExecutionContext,
+    table: str,
+    days: DayRange | None = None,
+    *,
+    unless_unchanged: bool = False,
+) -> Iterator[Result]:
+    """Load `WAREHOUSE_ORDERS_TABLE` of `WAREHOUSE_MYSQL_URL` into a table with one SELECT.
+
+    Args:
+        context: Of the asset.
+        table: In the file.
+        days: Only these days of it, which replace the same days in the file.
+        unless_unchanged: Ask MySQL for the table's version first, and for no rows if it is that of
+            the last load.
+    """
+    settings = load_settings()
+    with source(settings, context.log.info) as server:
+        extraction = open_extraction(
+            server,
+            settings.orders_table,
+            where=settings.orders_where,
+            days=days,
+            comment=f"warehouse asset={table} run={context.run.run_id}",
+            reader=settings.mysql_reader,
+            budget_seconds=settings.query_budget_seconds,
+        )
+        if unless_unchanged and (last := _same_as_last(settings, table, extraction)):
+            yield _unchanged(context, last, extraction)
+            return
+        views = load_views(KNOWN_TABLES)
+        _check_views(settings, views, table, extraction)
+        yield dg.MaterializeResult(
+            value=_stream(context, settings, table, days, extraction, views),
+            metadata=_origin(extraction),
+        )
+        context.log.info(
+            f"{extraction.rows:,} rows came in {extraction.seconds:.1f} s. They are stored in the "
+            f"table {table} of {settings.path}; everything downstream reads that file, not MySQL."
+        )
+
+
+@contextmanager
+def source(settings: Settings, say: Callable[[str], None]) -> Iterator[Server]:
+    """Find the MySQL of the settings; with none set, run the embedded sample server."""
+    if settings.mysql_url is not None:
+        yield parse_url(settings.mysql_url.get_secret_value())
+        return
+    from warehouse.sample.server import serve
+
+    with serve() as sample:
+        say(
+            "WAREHOUSE_MYSQL_URL is not set: the source is the embedded sample server, which "
+            f"speaks MySQL's protocol on port {sample.port} over data/orders.csv."
+        )
+        yield parse_url(sample.url)
+
+
+def _same_as_last(settings: Settings, table: str, extraction: Extraction) -> ledger.LastLoad | None:
+    """Return the last load if the same query would bring the same rows now."""
+    if not snapshots.newest(settings.path):
+        return None
+    with snapshots.read(settings.path) as connection:
+        last = ledger.last_load(connection, table)
+    version = extraction.plan.version
+    query = _without_comment(extraction.sql)
+    if last and version and last.version == version and _without_comment(last.query) == query:
+        return last
+    return None
+
+
+def _without_comment(sql: str) -> str:
+    return sql.partition("*/")[2]
+
+
+def _unchanged(
+    context: dg.AssetExecutionContext, last: ledger.LastLoad, extraction: Extraction
+) -> Result:
+    """Record that what the file holds is what MySQL holds, and why nothing was read."""
+    loaded = f"{last.started_at:%Y-%m-%d %H:%M:%S}"
+    reason = (
+        f"`{extraction.plan.table}` has not changed since the load of {loaded} "
+        f"({extraction.plan.version}): no row was asked for."
+    )
+    context.log.info(reason)
+    return dg.MaterializeResult(
+        metadata={
+            "skipped": reason,
+            "source_version": extraction.plan.version or "",
+            "select_statements": 0,
+            "dagster/row_count": last.rows,
+        }
+    )
+
+
+def _check_views(settings: Settings, views: list[View], table: str, extraction: Extraction) -> None:
+    """See that the views will work on the columns to come, before MySQL is asked for a row."""
+    tables: dict[str, dict[str, str]] = {}
+    if snapshots.newest(settings.path):
+        with snapshots.read(settings.path) as connection:
+            for name, column, type_ in connection.execute(
+                "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+                "WHERE schema_name = 'main' AND NOT internal "
+                "AND table_name IN (SELECT table_name FROM duckdb_tables())"
+            ).fetchall():
+                tables.setdefault(name, {})[column] = type_
+    tables[table] = {c.name: c.duckdb_type for c in extraction.plan.columns}
+    check_views(views, tables)
+
+
+def _stream(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    table: str,
+    days: DayRange | None,
+    extraction: Extraction,
+    views: list[View],
+) -> TableStream:
+    """Give the rows to the I/O manager, with what is to be published together with them."""
+    plan = extraction.plan
+
+    def batches() -> Iterator[Any]:
+        what = f"`{plan.table}`" + (f" from {days.first} to {days.last}" if days else "")
+        about = "" if days else f", about {plan.rows_estimate:,} rows"
+        context.log.info(
+            f"Querying MySQL: one SELECT of {what} at {plan.server.name} "
+            f"(MySQL {plan.server_version}{about}), read with {extraction.reader}."
+        )
+        progress = Progress(context.log.info, table, 0 if days else plan.rows_estimate)
+
+        def on_progress(rows: int, seconds: float) -> None:
+            stream.check()
+            progress.update(rows, seconds)
+
+        try:
+            yield from extraction.batches(on_progress)
+        finally:
+            progress.close()
+
+    def finish(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
+        _guard(context, settings, connection, table)
+        if days:
+            _note_days(context, connection, table, days, plan.asked_at)
+        receipt = _receipt(context.run.run_id, table, extraction)
+        ledger.record(connection, receipt)
+        # A view whose text changed with its columns goes out with them, in one snapshot.
+        write_views(connection, views, only=stored_versions(connection))
+        for column, count in receipt.invalid_dates.items():
+            context.log.warning(
+                f"`{column}`: {count:,} zero, partial or impossible dates in MySQL, NULL here."
+            )
+        return _counts(receipt)
+
+    stream = TableStream(
+        schema=extraction.schema,
+        batches=batches(),
+        select=", ".join(column.rebuild for column in plan.columns),
+        where=_within(days) if days else "true",
+        finish=finish,
+    )
+    return stream
+
+
+def _within(days: DayRange) -> str:
+    """Return the days as SQL for DuckDB: an impossible date, NULL by now, is of none of them."""
+    return f"\"{days.column}\" >= '{days.first}' AND \"{days.column}\" < '{days.last + DAY}'"
+
+
+def _guard(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+) -> None:
+    """See that the load took no more from the table than is allowed."""
+    if context.run.tags.get(FORCE_TAG) == "true" or not snapshots.newest(settings.path):
+        return
+    with snapshots.read(settings.path) as current:
+        before = snapshots.count(current, table)
+    guard.check_shrink(table, before, snapshots.count(connection, table), settings.max_shrink)
+
+
+def _note_days(
+    context: dg.AssetExecutionContext,
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    days: DayRange,
+    asked_at: datetime,
+) -> None:
+    """Note which days were read, and give each day's event its own number of rows."""
+    found = store_days.rows_by_day(connection, table, days.column, days.first, days.last)
+    rows = {day: found.get(day, 0) for day in all_days(days.first, days.last)}
+    store_days.record(connection, table, rows, asked_at, context.run.run_id)
+    for day, count in rows.items():
+        context.add_asset_metadata(
+            {"dagster/partition_row_count": count}, partition_key=day.isoformat()
+        )
+
+
+def _receipt(run_id: str, table: str, extraction: Extraction) -> ledger.Receipt:
+    plan = extraction.plan
+    return ledger.Receipt(
+        started_at=datetime.now(UTC) - timedelta(seconds=extraction.seconds),
+        table_name=table,
+        rows=extraction.rows,
+        seconds=round(extraction.seconds, 3),
+        bytes=extraction.bytes,
+        host=plan.server.socket or plan.server.host,
+        port=plan.server.port,
+        database=plan.server.database,
+        source_table=plan.table,
+        server_version=plan.server_version,
+        binlog_position=plan.binlog,
+        gtid=plan.gtid,
+        source_version=plan.version,
+        query=extraction.sql,
+        invalid_dates=extraction.invalid_dates,
+        run_id=run_id,
+    )
+
+
+def _origin(extraction: Extraction) -> dict[str, Any]:
+    """Return the part of the receipt that is known before the first row, for the UI."""
+    plan = extraction.plan
+    return {
+        "source": f"{plan.server.address}/{plan.table}",
+        "server_version": plan.server_version,
+        "reader": extraction.reader,
+        "query": dg.MetadataValue.md(f"```sql\n{extraction.sql}\n```"),
+        "select_statements": 1,
+    } | {
+        name: value
+        for name, value in {
+            "binlog_position": plan.binlog,
+            "gtid": plan.gtid,
+            "source_version": plan.version,
+        }.items()
+        if value
+    }
+
+
+def _counts(receipt: ledger.Receipt) -> dict[str, Any]:
+    """Return the part of the receipt that was counted on the way, for the UI."""
+    return {
+        "seconds": receipt.seconds,
+        "bytes": receipt.bytes,
+        "rows_per_second": round(receipt.rows / max(receipt.seconds, 1e-3)),
+        "invalid_dates": dg.MetadataValue.json(dict(receipt.invalid_dates)),
+    }
