@@ -81,6 +81,11 @@ class WarehouseEnv:
         self.configure(path=self.path)
 
     @property
+    def history(self) -> dg.DagsterInstance:
+        """The run history."""
+        return self._history()
+
+    @property
     def env(self) -> dict[str, str]:
         """The environment as it is now, for a process of its own."""
         return dict(os.environ)

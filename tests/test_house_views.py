@@ -27,7 +27,7 @@ def connection() -> duckdb.DuckDBPyConnection:
         "CREATE TABLE mysql_orders AS SELECT * REPLACE (amount::DECIMAL(12,2) AS amount) "
         f"FROM (VALUES {ROWS}) t(id, customer_id, status, amount, order_date, updated_at)"
     )
-    connection.execute("CREATE TABLE loads (i INTEGER)")
+    connection.execute("CREATE TABLE mysql_orders_daily AS FROM mysql_orders")
     views = load_views(KNOWN_TABLES)
     write_views(connection, views, {view.name for view in views})
     return connection
@@ -70,3 +70,10 @@ def test_an_empty_table(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("DELETE FROM mysql_orders")
     assert connection.sql("FROM orders_summary").fetchall() == []
     assert connection.sql("SELECT orders, revenue FROM order_stats").fetchall() == [(0, None)]
+
+
+def test_daily_revenue(connection: duckdb.DuckDBPyConnection) -> None:
+    assert connection.sql("FROM daily_revenue").fetchall() == [
+        (date(2026, 1, 1), 2, Decimal("31.50"), None),
+        (date(2026, 1, 2), 2, Decimal("0.00"), -31.5),
+    ]

@@ -6,6 +6,7 @@ import logging
 
 import dagster as dg
 
+from warehouse.asset_checks import build_checks, load_checks
 from warehouse.progress import narrate
 from warehouse.sensors import changed_days, stale_sources
 from warehouse.sources import mysql_orders, mysql_orders_daily, orders_in_mysql
@@ -31,13 +32,16 @@ def narration(_: dg.InitLoggerContext) -> logging.Logger:
     return logger
 
 
+views = load_views(KNOWN_TABLES)
+
 defs = dg.Definitions(
     assets=[
         orders_in_mysql,
         mysql_orders,
         mysql_orders_daily,
-        build_views(load_views(KNOWN_TABLES)),
+        build_views(views),
     ],
+    asset_checks=[build_checks(load_checks(views))],
     sensors=[stale_sources, changed_days],
     resources={"io_manager": WarehouseIOManager()},
     loggers={"narration": narration, "console": dg.colored_console_logger},

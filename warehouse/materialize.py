@@ -227,11 +227,26 @@ def _summary(results: list[dg.ExecuteInProcessResult], seconds: float) -> None:
     answer = {0: "MySQL was not asked", 1: "MySQL was asked for the rows once"}.get(
         selects, f"MySQL was asked for rows {selects} times"
     )
+    _say_checks(results)
     click.echo(
         f"\n{len(built)} asset{'s' * (len(built) != 1)} in {seconds:.1f} s. {answer}.\n"
         f"{shown}: snapshot {snapshot.number}, {size / 1e6:.1f} MB.\n"
         f'Look next: just sql "from order_stats" · just status · just dev'
     )
+
+
+def _say_checks(results: list[dg.ExecuteInProcessResult]) -> None:
+    """Print how many checks passed, and each that did not."""
+    evaluations = [check for result in results for check in result.get_asset_check_evaluations()]
+    failed = [check for check in evaluations if not check.passed]
+    if not evaluations:
+        return
+    click.echo(f"\n{len(evaluations) - len(failed)} of {len(evaluations)} checks passed.")
+    for check in failed:
+        click.echo(
+            f"{check.severity.value}: {check.asset_key.to_user_string()}, {check.check_name}: "
+            f"{check.description}"
+        )
 
 
 def _line(name: str, events: list[dict[str, Any]]) -> tuple[str, str, str, str]:

@@ -59,7 +59,7 @@ def load_views(known_tables: Collection[str], folder: Path = SQL_FOLDER) -> list
         WarehouseError: a file cannot be parsed, is not one SELECT, reads an unknown table or, in
             the end, itself; names file and line.
     """
-    parsed = [_parse(file) for file in sorted(folder.rglob("*.sql"))]
+    parsed = [parse(file) for file in sorted(folder.rglob("*.sql"))]
     views: dict[str, View] = {}
     for view, _ in parsed:
         if view.name in views or view.name in known_tables:
@@ -70,13 +70,7 @@ def load_views(known_tables: Collection[str], folder: Path = SQL_FOLDER) -> list
             )
         views[view.name] = view
     for view, lines in parsed:
-        for table, line in lines.items():
-            if table not in views and table not in known_tables:
-                known = ", ".join(sorted({*views, *known_tables} - {view.name}))
-                raise WarehouseError(
-                    f"{view.at(line)}: there is no table or view {table}.",
-                    todo=f"Correct the name; known are {known}.",
-                )
+        check_reads(view, lines, {*views, *known_tables})
     graph = {name: view.reads & views.keys() for name, view in views.items()}
     try:
         return [views[name] for name in TopologicalSorter(graph).static_order()]
@@ -91,8 +85,26 @@ def load_views(known_tables: Collection[str], folder: Path = SQL_FOLDER) -> list
         ) from None
 
 
-def _parse(file: Path) -> tuple[View, dict[str, int]]:
-    """Read one file. Returns the view, and for each table it reads the line that names it."""
+def check_reads(view: View, lines: Mapping[str, int], known: Collection[str]) -> None:
+    """See that everything a file reads is there.
+
+    Raises:
+        WarehouseError: a table is not; names file and line.
+    """
+    for table, line in lines.items():
+        if table not in known:
+            raise WarehouseError(
+                f"{view.at(line)}: there is no table or view {table}.",
+                todo=f"Correct the name; known are {', '.join(sorted({*known} - {view.name}))}.",
+            )
+
+
+def parse(file: Path) -> tuple[View, dict[str, int]]:
+    """Read one file. Returns the view, and for each table it reads the line that names it.
+
+    Raises:
+        WarehouseError: it cannot be parsed, or is not one SELECT; names file and line.
+    """
     text = file.read_text(encoding="utf-8")
     try:
         # DuckDB's own parser is the judge; sqlglot's, more lenient, tells what is read.

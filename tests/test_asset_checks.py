@@ -1,0 +1,113 @@
+"""A check is a file that selects the rows that are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from tests.conftest import WarehouseEnv
+from warehouse.asset_checks import FOLDER, build_checks, load_checks
+from warehouse.errors import WarehouseError
+from warehouse.store import snapshots
+from warehouse.tables import KNOWN_TABLES
+from warehouse.views import load_views
+
+VIEWS = load_views(KNOWN_TABLES)
+
+
+def evaluate(folder: Path, env: WarehouseEnv) -> dict[str, dg.AssetCheckEvaluation]:
+    """Run the checks in a folder on the warehouse, and return what came of each."""
+    checks = build_checks(load_checks(VIEWS, folder))
+    defs = dg.Definitions(asset_checks=[checks], executor=dg.in_process_executor)
+    job = defs.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(instance=env.history)
+    return {
+        f"{check.asset_key.to_user_string()}.{check.check_name}": check
+        for check in result.get_asset_check_evaluations()
+    }
+
+
+def write(folder: Path, name: str, sql: str) -> None:
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(sql, encoding="utf-8")
+
+
+def broken(env: WarehouseEnv) -> None:
+    """Publish a snapshot whose cleaned orders are not clean."""
+    with snapshots.write(env.path, keep=3, who="a test") as connection:
+        connection.execute(
+            "CREATE OR REPLACE VIEW orders_cleaned AS SELECT * FROM mysql_orders "
+            "UNION ALL SELECT * FROM mysql_orders"
+        )
+
+
+def test_the_house_checks_pass_on_the_sample(warehouse_env: WarehouseEnv) -> None:
+    result = warehouse_env.run()
+    evaluations = result.get_asset_check_evaluations()
+    assert len(evaluations) == 10
+    assert [check.check_name for check in evaluations if not check.passed] == []
+
+
+def test_the_house_checks_see_what_is_wrong(warehouse_env: WarehouseEnv) -> None:
+    warehouse_env.run()
+    broken(warehouse_env)
+    with snapshots.write(warehouse_env.path, keep=3, who="a test") as connection:
+        connection.execute("DELETE FROM mysql_orders WHERE id = 1")
+    found = evaluate(FOLDER, warehouse_env)
+    assert {name for name, check in found.items() if not check.passed} == {
+        "mysql_orders.rows_as_loaded",
+        "mysql_orders_daily.fresh",  # it was never loaded
+        "mysql_orders_daily.rows_as_loaded",
+        "orders_cleaned.accepted_status",
+        "orders_cleaned.not_null",
+        "orders_cleaned.rows_agree",
+        "orders_cleaned.unique_id",
+    }
+
+
+def test_a_file_is_a_check_with_the_rows_that_are_wrong(
+    warehouse_env: WarehouseEnv, tmp_path: Path
+) -> None:
+    warehouse_env.run()
+    folder = tmp_path / "checks"
+    write(
+        folder,
+        "orders_cleaned/cheap.sql",
+        "-- Nothing is cheap.\n-- severity: warn\n"
+        "select id, amount from orders_cleaned where amount between 0 and 5 order by id",
+    )
+    write(folder, "mysql_orders/none.sql", "select 1 where false")
+    write(folder, "mysql_orders/gone.sql", "select nonsense from mysql_orders")
+    found = evaluate(folder, warehouse_env)
+
+    cheap = found["orders_cleaned.cheap"]
+    assert not cheap.passed
+    assert cheap.severity == dg.AssetCheckSeverity.WARN
+    ((wrong,),) = warehouse_env.query(
+        "SELECT count(*) FROM orders_cleaned WHERE amount BETWEEN 0 AND 5"
+    )
+    assert cheap.metadata["rows"].value == wrong
+    assert str(cheap.metadata["first_rows"].value).startswith("| id | amount |\n| --- | --- |\n| ")
+    assert found["mysql_orders.none"].passed
+    assert not found["mysql_orders.gone"].passed
+    assert "nonsense" in str(found["mysql_orders.gone"].description)
+
+
+@pytest.mark.parametrize(
+    ("name", "sql", "message"),
+    [
+        ("nothing/x.sql", "select 1", r"x\.sql:1: there is no asset nothing"),
+        ("mysql_orders/x.sql", "select 1\nfrom nowhere", r"x\.sql:2: .* nowhere"),
+        ("mysql_orders/x.sql", "selec 1", r"x\.sql:1: .*syntax error"),
+        ("mysql_orders/x.sql", "drop table loads", r"x\.sql:1: .* one SELECT"),
+    ],
+)
+def test_a_file_that_cannot_work_is_named(
+    tmp_path: Path, name: str, sql: str, message: str
+) -> None:
+    write(tmp_path, name, sql)
+    with pytest.raises(WarehouseError, match=message):
+        load_checks(VIEWS, tmp_path)

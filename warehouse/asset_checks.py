@@ -1,0 +1,139 @@
+"""The checks: every file under `checks/` selects the rows that are wrong; none is a pass.
+
+`checks/orders_cleaned/unique_id.sql` is the check `unique_id` of the asset `orders_cleaned`. The
+comment on top is its description; a line `-- severity: warn` makes it a warning.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+
+from warehouse.errors import WarehouseError
+from warehouse.settings import load_settings
+from warehouse.store import snapshots
+from warehouse.tables import KNOWN_TABLES, SOURCES
+from warehouse.views import View, check_reads, parse
+
+FOLDER = Path(__file__).parent / "checks"
+FRESH = "fresh"
+SHOWN_ROWS = 10
+_SEVERITY = re.compile(r"\s*severity: (warn|error)\b", re.IGNORECASE)
+
+
+def load_checks(views: Collection[View], folder: Path = FOLDER) -> list[View]:
+    """Read every file under a folder: `group` is the asset, `name` the check.
+
+    Raises:
+        WarehouseError: a file cannot be parsed, is not one SELECT, reads an unknown table, or its
+            folder is not an asset's name; names file and line.
+    """
+    assets = {*SOURCES, *(view.name for view in views)}
+    known = {*KNOWN_TABLES, *assets}
+    checks = []
+    for file in sorted(folder.rglob("*.sql")):
+        check, lines = parse(file)
+        check_reads(check, lines, known)
+        if check.group not in assets:
+            raise WarehouseError(
+                f"{check.at(1)}: there is no asset {check.group} to check.",
+                todo=f"Name the folder after one of {', '.join(sorted(assets))}.",
+            )
+        checks.append(check)
+    return checks
+
+
+def build_checks(checks: list[View]) -> dg.AssetChecksDefinition:
+    """Make the asset checks: one a file, and one on the age of each source."""
+    by_key = {dg.AssetCheckKey(dg.AssetKey(check.group), check.name): check for check in checks}
+
+    @dg.multi_asset_check(
+        name="checks",
+        specs=[
+            *(
+                dg.AssetCheckSpec(
+                    key.name,
+                    asset=key.asset_key,
+                    description=_SEVERITY.sub("", check.description),
+                    metadata={"sql": dg.MetadataValue.md(f"```sql\n{check.sql}\n```")},
+                )
+                for key, check in by_key.items()
+            ),
+            *(
+                dg.AssetCheckSpec(
+                    FRESH,
+                    asset=source,
+                    description="It was loaded, or found unchanged in MySQL, within the last "
+                    "WAREHOUSE_FRESHNESS_MINUTES.",
+                )
+                for source in SOURCES
+            ),
+        ],
+        can_subset=True,
+    )
+    def run(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        with snapshots.read(load_settings().path) as connection:
+            for key in sorted(context.selected_asset_check_keys):
+                if key in by_key:
+                    yield _judge(connection, key, by_key[key])
+                else:
+                    yield _age(context.instance, key)
+
+    return run
+
+
+def _judge(
+    connection: duckdb.DuckDBPyConnection, key: dg.AssetCheckKey, check: View
+) -> dg.AssetCheckResult:
+    """Count the rows that a check selects, and show the first ones."""
+    try:
+        wrong = connection.sql(check.sql)
+        ((count,),) = wrong.count("*").fetchall()
+        shown = wrong.limit(SHOWN_ROWS).fetchall() if count else []
+    except duckdb.Error as error:
+        why = f"The check cannot run: {check.at(1)}: {str(error).splitlines()[0]}"
+        return dg.AssetCheckResult(
+            asset_key=key.asset_key, check_name=key.name, passed=False, description=why
+        )
+    warn = _SEVERITY.search(check.description)
+    metadata: dict[str, dg.MetadataValue] = {"rows": dg.MetadataValue.int(count)}
+    if shown:
+        metadata["first_rows"] = dg.MetadataValue.md(_markdown(wrong.columns, shown))
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=count == 0,
+        severity=dg.AssetCheckSeverity.WARN
+        if warn and warn[1].lower() == "warn"
+        else dg.AssetCheckSeverity.ERROR,
+        description="No row is wrong." if not count else f"{count:,} rows are wrong: {check.at(1)}",
+        metadata=metadata,
+    )
+
+
+def _markdown(columns: list[str], rows: list[tuple[object, ...]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(
+        f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |"
+        for line in lines
+    )
+
+
+def _age(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> dg.AssetCheckResult:
+    """See how long ago a source was last loaded, or found unchanged."""
+    allowed = load_settings().freshness_minutes
+    event = instance.get_latest_materialization_event(key.asset_key)
+    minutes = (datetime.now(UTC).timestamp() - event.timestamp) / 60 if event else None
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=minutes is not None and minutes <= allowed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="It was never loaded."
+        if minutes is None
+        else f"{minutes:.0f} minutes old, {allowed} allowed.",
+        metadata={"minutes": minutes} if minutes is not None else {},
+    )

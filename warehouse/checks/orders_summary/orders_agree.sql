@@ -1,0 +1,7 @@
+-- It counts as many orders, and as much revenue, as orders_cleaned has.
+select
+  (select coalesce(sum(orders), 0) from orders_summary) as orders,
+  (select count(*) from orders_cleaned) as orders_cleaned,
+  (select coalesce(sum(revenue), 0) from orders_summary) as revenue,
+  (select coalesce(sum(amount), 0) from orders_cleaned) as revenue_cleaned
+where (orders, revenue) is distinct from (orders_cleaned, revenue_cleaned)
