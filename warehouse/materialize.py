@@ -53,7 +53,7 @@ def run(
 
 
 def refresh(*, force: bool = False) -> None:
-    """Load those days again that differ from MySQL, and write what reads them.
+    """Load those days again that differ from MySQL.
 
     Raises:
         WarehouseError: MySQL cannot be asked, or a load failed; the days loaded before it stay.
@@ -71,9 +71,9 @@ def refresh(*, force: bool = False) -> None:
         f"{len(found.days):,} of {found.compared:,} days are new or differ: {shown}{more}."
     )
     with history() as instance:
-        # The views come once, with the last of the ranges.
-        keys = [[dg.AssetKey(ORDERS_DAILY)]] * (len(found.ranges) - 1)
-        keys.append(select(f"{ORDERS_DAILY}+"))
+        keys = [[dg.AssetKey(ORDERS_DAILY)]] * len(found.ranges)
+        if not found.cached:  # the first time, what reads it is written too
+            keys[-1] = select(f"{ORDERS_DAILY}+")
         results = [
             _execute(instance, chosen, days, force)
             for chosen, days in zip(keys, found.ranges, strict=True)

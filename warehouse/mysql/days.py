@@ -11,6 +11,7 @@ from warehouse.mysql.plan import DayRange, check_days, make_plan, quote
 from warehouse.mysql.session import (
     SAFE,
     connect,
+    optional,
     plain_errors,
     rows,
     session_statements,
@@ -19,6 +20,11 @@ from warehouse.mysql.session import (
 from warehouse.mysql.url import Server
 
 UPDATED, ID = "updated_at", "id"
+_COVERING = """
+SELECT index_name FROM information_schema.statistics
+WHERE table_schema = %s AND table_name = %s AND column_name IN (%s, %s) AND seq_in_index <= 2
+GROUP BY index_name HAVING COUNT(*) = 2
+"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -33,8 +39,7 @@ def day_fingerprints(
 ) -> dict[date, Fingerprint]:
     """Ask MySQL for the fingerprint of each day that has rows.
 
-    An index on (the day's column, `updated_at`) answers it without reading the table, and one on
-    the day's column alone does not.
+    An index on (the day's column, `updated_at`) answers it without reading the table.
 
     Raises:
         WarehouseError: the table lacks a column that fingerprints are made of, or MySQL refuses.
@@ -51,7 +56,12 @@ def day_fingerprints(
             )
         column = plan.column(days.column)
         assert column is not None
-        day = quote(days.column) if column.mysql_type == "date" else f"DATE({quote(days.column)})"
+        day = f"DATE({quote(days.column)})"
+        names = (server.database, table, days.column, UPDATED)
+        if column.mysql_type == "date" and optional(connection, _COVERING, *names):
+            # In the index's order. Without such an index the bare column would make the server read
+            # each row by way of an index on the day: seven times the time of reading them in a row.
+            day = quote(days.column)
         integer = number.duckdb_type.endswith("INT") or number.duckdb_type.endswith("INTEGER")
         sql = plan.query(
             f"CAST({day} AS CHAR) AS day,\n  COUNT(*) AS row_count,\n"

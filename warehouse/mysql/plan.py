@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pymysql
 from pymysql.connections import Connection
 
 from warehouse.errors import WarehouseError
-from warehouse.mysql.session import SAFE, plain_errors, rows
+from warehouse.mysql.session import SAFE, optional, plain_errors, rows
 from warehouse.mysql.types import TYPES, TypeRule
 from warehouse.mysql.url import Server
 from warehouse.mysql.version import table_version
@@ -159,7 +158,7 @@ def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
         mariadb = "mariadb" in version.lower()
         if mariadb:
             json_checks = {
-                clause for (clause,) in _optional(connection, _JSON_CHECKS, server.database, table)
+                clause for (clause,) in optional(connection, _JSON_CHECKS, server.database, table)
             }
     estimate, row_bytes = (int(value or 0) for value in size[0]) if size else (0, 0)
     binlog, gtid = _position(connection, mariadb)
@@ -244,20 +243,12 @@ def _no_table(server: Server, table: str, others: list[str]) -> WarehouseError:
     )
 
 
-def _optional(connection: Connection[Any], sql: str, *values: object) -> list[tuple[Any, ...]]:
-    """Ask what an account may be too small to see: no answer is an answer."""
-    try:
-        return rows(connection, sql, *values)
-    except pymysql.MySQLError:
-        return []
-
-
 def _position(connection: Connection[Any], mariadb: bool) -> tuple[str | None, str | None]:
     """Return the binary log's file:offset and the GTID set, each if it may be seen."""
     status = "SHOW MASTER STATUS" if mariadb else "SHOW BINARY LOG STATUS"
     gtid = "SELECT @@GLOBAL.gtid_binlog_pos" if mariadb else "SELECT @@GLOBAL.gtid_executed"
-    at = _optional(connection, status)
-    executed = _optional(connection, gtid)
+    at = optional(connection, status)
+    executed = optional(connection, gtid)
     return (
         f"{at[0][0]}:{at[0][1]}" if at else None,
         str(executed[0][0] or "") or None if executed else None,

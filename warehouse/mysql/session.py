@@ -121,6 +121,14 @@ def rows(connection: Connection[Any], sql: str, *values: object) -> list[tuple[A
         return list(cursor.fetchall())
 
 
+def optional(connection: Connection[Any], sql: str, *values: object) -> list[tuple[Any, ...]]:
+    """Ask what an account may be too small to see, or a server too old: no answer is an answer."""
+    try:
+        return rows(connection, sql, *values)
+    except pymysql.MySQLError:
+        return []
+
+
 # MySQL's error numbers: https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html
 # MariaDB's own start at 1900.
 _MEANINGS: dict[int, tuple[str, str]] = {

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-import pymysql
 from pymysql.connections import Connection
 
-from warehouse.mysql.session import rows
+from warehouse.mysql.session import optional, rows
 
 SETTLING = timedelta(seconds=2)
 """The server tells whole seconds: a change within the last two may be followed by an equal one."""
@@ -31,8 +29,8 @@ def table_version(connection: Connection[Any], database: str, table: str) -> str
         None where it cannot be told: a view, a table that changed a moment ago, a server that says
         too little.
     """
-    with suppress(pymysql.MySQLError):  # MySQL 8 and later show the times of a day ago otherwise
-        rows(connection, "SET SESSION information_schema_stats_expiry = 0")
+    # MySQL 8 and later show the times of a day ago otherwise.
+    optional(connection, "SET SESSION information_schema_stats_expiry = 0")
     uptime = rows(connection, "SHOW GLOBAL STATUS LIKE 'Uptime'")
     found = rows(connection, _CHANGED, database, table)
     if not uptime or not found or found[0][0] != "BASE TABLE":

@@ -1,0 +1,40 @@
+"""The days of `mysql_orders_daily`: `python -m bench.ways.days full|refresh`, in the same folder.
+
+What the command line does, run history on disk included.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+
+folder = Path(os.environ["BENCH_FOLDER"])
+os.environ["WAREHOUSE_MYSQL_URL"] = os.environ["BENCH_MYSQL_URL"]
+os.environ["WAREHOUSE_PATH"] = str(folder / "warehouse.duckdb")
+os.environ["DAGSTER_HOME"] = str(folder)
+
+from warehouse import materialize, refresh  # noqa: E402
+from warehouse.tables import ORDERS_DAILY  # noqa: E402
+
+
+def main() -> None:
+    """Load all days or what changed; print the seconds, without those of imports."""
+    began = time.perf_counter()
+    with redirect_stdout(sys.stderr):
+        if sys.argv[1] == "full":
+            materialize.run(ORDERS_DAILY)
+        else:
+            materialize.refresh()
+    seconds = time.perf_counter() - began
+    began = time.perf_counter()
+    refresh.difference(lambda _: None, "a benchmark")
+    asked = time.perf_counter() - began
+    print(json.dumps({"seconds": seconds, "fingerprint_seconds": asked}))
+
+
+if __name__ == "__main__":
+    main()
