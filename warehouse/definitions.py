@@ -6,7 +6,9 @@ import logging
 
 import dagster as dg
 
+from warehouse.caches.mysql import SmartMySQLIOManager
 from warehouse.progress import narrate
+from warehouse.settings import ROOT
 from warehouse.sources import KNOWN_TABLES, mysql_orders
 from warehouse.store.io_manager import WarehouseIOManager
 from warehouse.transforms import build_views
@@ -31,7 +33,11 @@ def narration(_: dg.InitLoggerContext) -> logging.Logger:
 
 defs = dg.Definitions(
     assets=[mysql_orders, build_views(load_views(KNOWN_TABLES))],
-    resources={"io_manager": WarehouseIOManager()},
+    resources={
+        "io_manager": WarehouseIOManager(),
+        "mysql_cache": SmartMySQLIOManager(),
+        "pickle_cache": dg.FilesystemIOManager(base_dir=str(ROOT / ".dagster" / "pickles")),
+    },
     loggers={"narration": narration, "console": dg.colored_console_logger},
     # One process: a step of its own would cost seconds to start, and one file has one writer.
     executor=dg.in_process_executor,
