@@ -38,10 +38,11 @@ sample-mysql *ARGS: _setup
 test *ARGS: _setup
     @"{{ bin }}/pytest" "$@"
 
-# Measure a load on a private MariaDB against the wire and against what users pick today.
+# Measure a load on a private MariaDB against what users pick today; `bench cache`: what caches save.
 [no-exit-message]
 bench *ARGS: _setup
-    @"{{ bin }}/python" -m bench.load "$@"
+    @module=load; if [ "${1-}" = cache ]; then module=cache; shift; fi; \
+        "{{ bin }}/python" -m "bench.$module" "$@"
 
 # Check format, lint, types, layering and the definitions.
 [no-exit-message]

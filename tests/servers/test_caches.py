@@ -348,7 +348,7 @@ def test_a_swap_while_it_is_read_gives_one_whole_table(monkeypatch: pytest.Monke
     def opened(*arguments: Any, **options: Any) -> Any:
         extraction = open_extraction(*arguments, **options)
         for swap in islice(swaps, 1):
-            materialize(kept(lambda: swap))
+            materialize(kept(swap.copy))
         return extraction
 
     monkeypatch.setattr("warehouse.caches.mysql.open_extraction", opened)
