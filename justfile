@@ -43,10 +43,10 @@ sample-mysql *ARGS: _setup
 test *ARGS: _setup
     @"{{ bin }}/pytest" "$@"
 
-# Measure a load on a private MariaDB against the wire and against what users pick today.
+# Measure on a private MariaDB: a load (or `load`), `refresh`, `cache`; each has its --help.
 [no-exit-message]
 bench *ARGS: _setup
-    @"{{ bin }}/python" -m bench.load "$@"
+    @"{{ bin }}/python" -m bench "$@"
 
 # Check format, lint, types, layering and the definitions.
 [no-exit-message]

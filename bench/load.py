@@ -87,6 +87,14 @@ class Bench:
             shutil.rmtree(env["BENCH_FOLDER"])
             Path(env["BENCH_FOLDER"]).mkdir()
 
+    def once(self, program: Sequence[str], env: Mapping[str, str], name: str) -> Outcome:
+        """Run a program of this Python once, on a machine that is quiet at its start."""
+        env = {"BENCH_MYSQL_URL": self.database.url(), **COMPILED, **env}
+        wait_for_quiet(self.patience)
+        outcome = run([sys.executable, *program], env, self._server())
+        say(f"  {name}: {_shown(outcome)}")
+        return outcome
+
     def section(self, title: str) -> Section:
         """Describe this call."""
         version, size = self.database.run(
@@ -124,11 +132,11 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def bench(rows: int, patience: float) -> Iterator[Bench]:
-    """Run a server with so many orders for the length of a `with`."""
+def bench(rows: int, patience: float, *options: str) -> Iterator[Bench]:
+    """Run a server with so many orders, and further options, for the length of a `with`."""
     HOME.mkdir(exist_ok=True)
     say("Starting a private MariaDB ...")
-    with mariadb(*SERVER) as database:
+    with mariadb(*SERVER, *options) as database:
         made = Bench(database, 0, {}, patience)
         made.grow(rows)
         yield made

@@ -7,8 +7,10 @@ import logging
 import dagster as dg
 
 from warehouse.asset_checks import build_checks, load_checks
+from warehouse.caches.mysql import SmartMySQLIOManager
 from warehouse.progress import narrate
 from warehouse.sensors import changed_days, stale_sources
+from warehouse.settings import ROOT
 from warehouse.sources import mysql_orders, mysql_orders_daily, orders_in_mysql
 from warehouse.store.io_manager import WarehouseIOManager
 from warehouse.tables import KNOWN_TABLES
@@ -35,15 +37,14 @@ def narration(_: dg.InitLoggerContext) -> logging.Logger:
 views = load_views(KNOWN_TABLES)
 
 defs = dg.Definitions(
-    assets=[
-        orders_in_mysql,
-        mysql_orders,
-        mysql_orders_daily,
-        build_views(views),
-    ],
+    assets=[orders_in_mysql, mysql_orders, mysql_orders_daily, build_views(views)],
     asset_checks=[build_checks(load_checks(views))],
     sensors=[stale_sources, changed_days],
-    resources={"io_manager": WarehouseIOManager()},
+    resources={
+        "io_manager": WarehouseIOManager(),
+        "mysql_cache": SmartMySQLIOManager(),
+        "pickle_cache": dg.FilesystemIOManager(base_dir=str(ROOT / ".dagster" / "pickles")),
+    },
     loggers={"narration": narration, "console": dg.colored_console_logger},
     # One process: a step of its own would cost seconds to start, and one file has one writer.
     executor=dg.in_process_executor,

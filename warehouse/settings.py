@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     freshness_minutes: PositiveInt = Field(
         60, description="How old the loaded table may become before the UI calls it stale."
     )
+    cache_mysql_url: SecretStr | None = Field(
+        None,
+        description="The database of the I/O manager `mysql_cache`, in the form of "
+        "`WAREHOUSE_MYSQL_URL`, with an account that may write: [docs/caches.md](docs/caches.md).",
+    )
 
 
 def load_settings() -> Settings:
