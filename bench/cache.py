@@ -76,7 +76,7 @@ def saving(rows: int, patience: float) -> Section:
             f"GRANT SELECT, INSERT, CREATE, ALTER, DROP ON cache.* TO {CACHER}@'%'",
         )
         section = made.section(f"Saving: five assets downstream of {rows:,} orders")
-        section.command = " ".join(["python -m bench.cache", *sys.argv[1:]])
+        section.command = " ".join(["python -m bench cache", *sys.argv[1:]])
         say("Warming up ...")
         truth: dict[str, int] = {}
         with tempfile.TemporaryDirectory(dir=HOME) as folder:

@@ -103,7 +103,7 @@ class Bench:
         )[0]
         return Section(
             title=title,
-            command=" ".join(["python -m bench.load", *sys.argv[1:]]),
+            command=" ".join(["python -m bench load", *sys.argv[1:]]),
             date=f"{datetime.now(UTC):%Y-%m-%d}",
             rows=self.rows,
             server=f"MariaDB {version.split('-')[0]}",
