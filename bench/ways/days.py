@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from contextlib import redirect_stdout
+from importlib.metadata import version
 from pathlib import Path
 
 folder = Path(os.environ["BENCH_FOLDER"])
@@ -33,7 +34,8 @@ def main() -> None:
     began = time.perf_counter()
     refresh.difference(lambda _: None, "a benchmark")
     asked = time.perf_counter() - began
-    print(json.dumps({"seconds": seconds, "fingerprint_seconds": asked}))
+    versions = {name: version(name) for name in ("dagster", "duckdb", "connectorx", "pymysql")}
+    print(json.dumps({"seconds": seconds, "fingerprint_seconds": asked, "versions": versions}))
 
 
 if __name__ == "__main__":

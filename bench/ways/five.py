@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 FOLDER = Path(os.environ["BENCH_FOLDER"])
 os.environ["WAREHOUSE_MYSQL_URL"] = os.environ["BENCH_MYSQL_URL"]
@@ -83,8 +82,7 @@ def job(key: str | None, counts: dict[str, int]) -> list[dg.AssetsDefinition]:
     """Return five assets that count their result, on cached orders unless there is no key."""
 
     def make(name: str, compute: Callable[[pd.DataFrame], pd.DataFrame]) -> dg.AssetsDefinition:
-        def asks(context: Any) -> None:
-            del context
+        def asks() -> None:
             counts[name] = len(compute(read_orders()))
 
         def reads(orders: pd.DataFrame) -> None:
