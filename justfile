@@ -33,6 +33,16 @@ sql QUERY: _setup
 status: _setup
     @"{{ bin }}/warehouse" status
 
+# List the snapshots, and which of them are kept.
+[no-exit-message]
+history: _setup
+    @"{{ bin }}/warehouse" history
+
+# Make the kept snapshot NUMBER the newest one again.
+[no-exit-message]
+rollback NUMBER: _setup
+    @"{{ bin }}/warehouse" rollback "$1"
+
 # Run the sample source alone and print each query that it is asked.
 [no-exit-message]
 sample-mysql *ARGS: _setup

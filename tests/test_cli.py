@@ -42,6 +42,28 @@ def env(built: Path, warehouse_env: WarehouseEnv) -> WarehouseEnv:
     return warehouse_env
 
 
+def test_a_rollback_is_a_new_snapshot_and_stands_in_the_history(
+    warehouse_env: WarehouseEnv,
+) -> None:
+    warehouse_env.run("mysql_orders")
+    warehouse_env.configure(orders_where="id < 6000")
+    warehouse_env.run("mysql_orders")
+    done = warehouse(warehouse_env, "rollback", "1")
+    assert done.returncode == 0, done.stderr
+    assert "Snapshot 3 is what snapshot 1 was" in done.stderr
+    assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(10_000,)]
+    noted = warehouse_env.query("SELECT number, split_part(writer, ',', 1) FROM snapshots")
+    assert noted == [(1, "mysql_orders"), (2, "mysql_orders"), (3, "rollback to 1")]
+
+    warehouse_env.run("mysql_orders")
+    listed = warehouse(warehouse_env, "history").stdout
+    assert "rollback to 1" in listed
+    assert listed.count("true") == 3  # of four, three are kept
+    missing = warehouse(warehouse_env, "rollback", "1")
+    assert missing.returncode == 1
+    assert "Kept are 2, 3, 4" in missing.stderr
+
+
 def test_everything_then_one_view(warehouse_env: WarehouseEnv) -> None:
     done = warehouse(warehouse_env, "materialize")
     assert done.returncode == 0, done.stderr

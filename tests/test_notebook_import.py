@@ -37,6 +37,19 @@ def test_it_gives_the_newest_snapshot(tmp_path: Path, monkeypatch: pytest.Monkey
         connection.execute("CREATE TABLE mine (i INTEGER)")
 
 
+def test_it_opens_older_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    monkeypatch.setenv("WAREHOUSE_PATH", str(path))
+    for version in (1, 2, 3, 4):
+        refresh(path, version, 10)
+    for which, version in ((4, 4), (0, 4), (-1, 3), (2, 2), (-2, 2)):
+        with warehouse.connect(which) as connection:
+            assert connection.sql("SELECT low FROM v").fetchall() == [(version,)]
+    for gone in (1, -3, 5):
+        with pytest.raises(WarehouseError, match=f"no snapshot {gone} of .*\nKept are 2, 3, 4;"):
+            warehouse.connect(gone)
+
+
 def test_relative_paths_count_from_the_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

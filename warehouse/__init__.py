@@ -15,19 +15,24 @@ if TYPE_CHECKING:
 __all__ = ["connect", "sql"]
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """Open the newest snapshot, read-only.
+def connect(snapshot: int | None = None) -> duckdb.DuckDBPyConnection:
+    """Open the newest snapshot, read-only, or an older one that is kept.
 
     The connection stays on that snapshot for as long as it is open, whatever is refreshed
     meanwhile; connect again to see newer data.
 
+    Args:
+        snapshot: Its number (`just history` lists them), or counted back from the newest: -1 is
+            the one before it.
+
     Raises:
-        WarehouseError: nothing has been materialized yet.
+        WarehouseError: nothing has been materialized yet, or that snapshot is not kept.
     """
     from warehouse.settings import load_settings
-    from warehouse.store.snapshots import open_newest
+    from warehouse.store.snapshots import open_newest, open_snapshot
 
-    return open_newest(load_settings().path)
+    path = load_settings().path
+    return open_newest(path) if snapshot is None else open_snapshot(path, snapshot)
 
 
 def sql(query: str) -> duckdb.DuckDBPyRelation:

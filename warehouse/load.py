@@ -11,7 +11,7 @@ import dagster as dg
 import duckdb
 
 from warehouse.mysql.extract import Extraction, open_extraction
-from warehouse.mysql.plan import DayRange
+from warehouse.mysql.plan import DayRange, Plan
 from warehouse.mysql.url import Server, parse_url
 from warehouse.partitions import all_days
 from warehouse.progress import Progress
@@ -170,6 +170,7 @@ def _stream(
 
     def finish(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
         _guard(context, settings, connection, table)
+        _comment(connection, table, plan)
         if days:
             _note_days(context, connection, table, days, plan.asked_at)
         receipt = _receipt(context.run.run_id, table, extraction)
@@ -195,6 +196,18 @@ def _stream(
 def _within(days: DayRange) -> str:
     """Return the days as SQL for DuckDB: an impossible date, NULL by now, is of none of them."""
     return f"\"{days.column}\" >= '{days.first}' AND \"{days.column}\" < '{days.last + DAY}'"
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, table: str, plan: Plan) -> None:
+    """Carry the comments of MySQL's table and columns over, for `describe` and the UI."""
+    told = {f'TABLE "{table}"': plan.comment}
+    for column in plan.columns:
+        name = column.name.replace('"', '""')
+        told[f'COLUMN "{table}"."{name}"'] = column.comment
+    for what, comment in told.items():
+        if comment:
+            text = comment.replace("'", "''")
+            connection.execute(f"COMMENT ON {what} IS '{text}'")
 
 
 def _guard(

@@ -1,11 +1,11 @@
 """The tables of the file: what views may read besides each other."""
 
-from warehouse.store import days, ledger
+from warehouse.store import days, ledger, snapshots
 
 ORDERS = "mysql_orders"
 ORDERS_DAILY = "mysql_orders_daily"
 SOURCES = (ORDERS, ORDERS_DAILY)
-KNOWN_TABLES = (*SOURCES, ledger.TABLE, days.TABLE)
+KNOWN_TABLES = (*SOURCES, ledger.TABLE, days.TABLE, snapshots.TABLE)
 
 DAY_COLUMN = "order_date"
 """The column whose days `mysql_orders_daily` is cut into."""

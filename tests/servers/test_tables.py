@@ -117,4 +117,26 @@ def test_dates_that_are_none_are_reported(
     assert warehouse_env.query("SELECT invalid_dates FROM loads") == [(counted,)]
     log = capfd.readouterr().err
     assert "`due`: 2 zero, partial or impossible dates in MySQL, NULL here" in log
-    assert "1 values of `created_at` are" in log
+    assert "`created_at`: 1 zero, partial or impossible" in log
+
+
+def test_comments_are_carried_over(server: Database, warehouse_env: WarehouseEnv) -> None:
+    make_orders(server, [order(1)])
+    server.run(
+        "ALTER TABLE orders COMMENT = 'What the shop''s sold'",
+        "ALTER TABLE orders MODIFY amount DECIMAL(12,2) NOT NULL COMMENT 'Total; \"gross\"'",
+    )
+    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql")
+    result = warehouse_env.run("mysql_orders")
+    assert warehouse_env.query(
+        "SELECT comment FROM duckdb_tables() WHERE table_name = 'mysql_orders'"
+    ) == [("What the shop's sold",)]
+    assert warehouse_env.query(
+        "SELECT column_name, comment FROM duckdb_columns() "
+        "WHERE table_name = 'mysql_orders' AND comment IS NOT NULL"
+    ) == [("amount", 'Total; "gross"')]
+    (event,) = result.get_asset_materialization_events()
+    metadata = event.step_materialization_data.materialization.metadata
+    schema = metadata["dagster/column_schema"].value
+    told = {column.name: column.description for column in schema.columns}  # type: ignore[union-attr]
+    assert told["amount"] == 'Total; "gross"'

@@ -64,7 +64,7 @@ def day_fingerprints(
             day = quote(days.column)
         integer = number.duckdb_type.endswith("INT") or number.duckdb_type.endswith("INTEGER")
         sql = plan.query(
-            f"CAST({day} AS CHAR) AS day,\n  COUNT(*) AS row_count,\n"
+            f"{day} AS day,\n  COUNT(*) AS row_count,\n"
             f"  TIMESTAMPDIFF(MICROSECOND, '1970-01-01', MAX({quote(UPDATED)})) AS newest,\n"
             f"  {f'SUM({quote(ID)})' if integer else '0'} AS ids",
             where,

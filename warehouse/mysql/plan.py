@@ -88,6 +88,7 @@ class Plan:
     gtid: str | None
     asked_at: datetime
     version: str | None
+    comment: str = ""
 
     @property
     def mariadb(self) -> bool:
@@ -128,7 +129,7 @@ WHERE table_schema = %s AND table_name = %s
 ORDER BY ordinal_position
 """
 _SIZE = """
-SELECT table_rows, avg_row_length FROM information_schema.tables
+SELECT table_rows, avg_row_length, table_comment FROM information_schema.tables
 WHERE table_schema = %s AND table_name = %s
 """
 _TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
@@ -160,19 +161,20 @@ def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
             json_checks = {
                 clause for (clause,) in optional(connection, _JSON_CHECKS, server.database, table)
             }
-    estimate, row_bytes = (int(value or 0) for value in size[0]) if size else (0, 0)
+    estimate, row_bytes, about = size[0] if size else (0, 0, "")
     binlog, gtid = _position(connection, mariadb)
     return Plan(
         server=server,
         table=table,
         server_version=version,
         columns=tuple(_column(table, json_checks, *row) for row in described),
-        rows_estimate=estimate,
-        batch_rows=max(64, min(BATCH_ROWS, BATCH_BYTES // max(row_bytes, 1))),
+        rows_estimate=int(estimate or 0),
+        batch_rows=max(64, min(BATCH_ROWS, BATCH_BYTES // max(int(row_bytes or 0), 1))),
         binlog=binlog,
         gtid=gtid,
         asked_at=datetime.fromisoformat(now).replace(tzinfo=UTC),
         version=table_version(connection, server.database, table),
+        comment="" if about == "VIEW" else str(about or ""),  # MySQL says so of every view
     )
 
 

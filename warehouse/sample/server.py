@@ -148,7 +148,8 @@ def _load(csv: Path) -> duckdb.DuckDBPyConnection:
     connection.execute(
         f"CREATE VIEW information_schema_tables AS SELECT '{DATABASE}' AS table_schema, "
         f"'{TABLE}' AS table_name, 'BASE TABLE' AS table_type, count(*) AS table_rows, "
-        "100 AS avg_row_length, now()::TIMESTAMP AS create_time, "
+        "100 AS avg_row_length, 'Orders of the sample shop, with the dirt that real tables have' "
+        "AS table_comment, now()::TIMESTAMP AS create_time, "
         f"NULL::TIMESTAMP AS update_time FROM {TABLE}"
     )
     return connection

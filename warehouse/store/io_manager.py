@@ -100,8 +100,8 @@ class ArrowStreamHandler(DbTypeHandler[pa.RecordBatchReader]):
                 f"DuckDB refused rows of {table_slice.table}: {str(error).splitlines()[0]}",
                 safe=snapshots.SAFE,
             ) from None
-        stored = _metadata(context, connection, table_slice.table, rows)
-        return {**stored, **stream.finish(connection)}
+        finished = stream.finish(connection)
+        return {**_metadata(context, connection, table_slice.table, rows), **finished}
 
     def load_input(
         self,
@@ -196,9 +196,15 @@ def _exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
 
 
 def column_schema(connection: duckdb.DuckDBPyConnection, relation: str) -> dg.TableSchema:
-    """Return a table's or view's columns as the UI shows them."""
-    described = connection.execute(f'DESCRIBE {SCHEMA}."{relation}"').fetchall()
-    return dg.TableSchema([dg.TableColumn(name, type_) for name, type_, *_ in described])
+    """Return a table's or view's columns as the UI shows them, with their comments."""
+    described = connection.execute(
+        "SELECT column_name, data_type, comment FROM duckdb_columns() "
+        "WHERE schema_name = ? AND table_name = ? ORDER BY column_index",
+        [SCHEMA, relation],
+    ).fetchall()
+    return dg.TableSchema(
+        [dg.TableColumn(name, type_, description=comment) for name, type_, comment in described]
+    )
 
 
 def _metadata(

@@ -36,6 +36,9 @@ SAFE = "Nothing was changed: everyone still reads the last snapshot."
 BASE_MB, COLUMN_MB = 48, 1
 """What DuckDB needs to write a table, found by trying: up to 200 columns of text."""
 
+TABLE = "snapshots"
+"""The table that lists the snapshots that led to the one it is in."""
+
 _NUMBER = re.compile(r"\d{6,}")
 _WAIT_SECONDS = 10.0
 
@@ -88,14 +91,49 @@ def open_newest(path: Path) -> duckdb.DuckDBPyConnection:
                 f"There is no warehouse at {path} yet.", todo="Build it with `just materialize`."
             )
         try:
-            connection = duckdb.connect(str(snapshot.file.resolve()), read_only=True)
+            return _open(snapshot.file)
         except duckdb.IOException:
+            # Pruned between reading the link and opening the file, if there is a newer one.
             if newest(path) == snapshot:
                 raise
-            continue  # pruned between reading the link and opening the file: there is a newer one
-        # A misspelt table must not silently become a Python variable of that name.
-        connection.execute("SET python_enable_replacements = false")
-        return connection
+
+
+def kept(path: Path) -> list[Snapshot]:
+    """Return the snapshots on disk, oldest first, the newest one last."""
+    current = newest(path)
+    if current is None:
+        return []
+    found = [Snapshot(int(entry.name), entry / FILE) for entry in snapshots(path.parent / FOLDER)]
+    return [snapshot for snapshot in found if snapshot.number <= current.number]
+
+
+def find(path: Path, which: int) -> Snapshot:
+    """Return a kept snapshot: by its number, or counted back from the newest (-1: the one before).
+
+    Raises:
+        WarehouseError: it is not kept; names those that are.
+    """
+    there = kept(path)
+    for back, snapshot in enumerate(reversed(there)):
+        if which == snapshot.number or (which <= 0 and which == -back):
+            return snapshot
+    raise WarehouseError(
+        f"There is no snapshot {which} of {path}.",
+        todo=f"Kept are {', '.join(str(snapshot.number) for snapshot in there) or 'none'}; "
+        "WAREHOUSE_KEEP_SNAPSHOTS says how many stay. `just history` lists them.",
+    )
+
+
+def open_snapshot(path: Path, which: int) -> duckdb.DuckDBPyConnection:
+    """Open a kept snapshot, read-only, see `find`."""
+    return _open(find(path, which).file)
+
+
+def _open(file: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(str(file.resolve()), read_only=True)
+    # A misspelt table must not silently become a Python variable of that name.
+    connection.execute("SET python_enable_replacements = false")
+    return connection
 
 
 @contextmanager
@@ -121,6 +159,7 @@ def write(
     who: str,
     memory_limit: str | None = None,
     replacing: Sequence[str] = (),
+    base: Snapshot | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Write a new snapshot: the caller's changes as a whole, or nothing.
@@ -132,6 +171,7 @@ def write(
         memory_limit: DuckDB's, for this connection; None for little, until `make_room`.
         replacing: Tables that the caller will create anew; gone when the `with` begins, so that
             the file does not hold them twice.
+        base: The snapshot to start from instead of the newest one.
         say: Told who is waited for.
 
     Yields:
@@ -148,15 +188,18 @@ def write(
         _check_alone(path)
         with _writing_alone(folder, who, say):
             current = newest(path)
+            number = (current.number if current else 0) + 1
+            start = base or current
             _clear_leftovers(folder, current)
             staging.mkdir()
             try:
-                if current:
-                    _clone(current.file, staging / FILE)
+                if start:
+                    _clone(start.file, staging / FILE)
                 with _transaction(staging / FILE, memory_limit, replacing) as connection:
                     yield connection
                     _check_views(connection)
-                _publish(staging, path, (current.number if current else 0) + 1)
+                    _note(connection, number, who, current)
+                _publish(staging, path, number)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
             _prune(folder, keep)
@@ -191,6 +234,29 @@ def _transaction(
         connection.commit()
         connection.execute("CHECKPOINT")
     assert not file.with_name(FILE + ".wal").exists(), "a closed database leaves no log behind"
+
+
+def _note(
+    connection: duckdb.DuckDBPyConnection, number: int, who: str, current: Snapshot | None
+) -> None:
+    """Note in the file itself which snapshot it is, and who wrote it."""
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {TABLE} "
+        '("number" BIGINT, "written_at" TIMESTAMPTZ, "writer" VARCHAR)'
+    )
+    # Made from an older snapshot, the file does not know those that came after it.
+    ((last,),) = connection.execute(f"SELECT coalesce(max(number), 0) FROM {TABLE}").fetchall()
+    if current and last < current.number:
+        with _open(current.file) as newer:
+            newer.execute("SET TimeZone = 'UTC'")
+            later = (
+                newer.sql(f"FROM {TABLE}").filter(f"number > {last}").fetchall()
+                if count(newer, TABLE)
+                else []
+            )
+        for row in later:
+            connection.execute(f"INSERT INTO {TABLE} VALUES (?, ?, ?)", row)
+    connection.execute(f"INSERT INTO {TABLE} VALUES (?, now(), ?)", [number, who])
 
 
 def _check_views(connection: duckdb.DuckDBPyConnection) -> None:
