@@ -49,8 +49,9 @@ def build_views(views: list[View]) -> dg.AssetsDefinition:
         seconds = time.monotonic() - began
         unchanged = len(chosen) - len(written)
         context.log.info(
-            f"{len(written)} views written in {seconds:.1f} s, {unchanged} were up to date: "
-            f"{', '.join(view.name for view in chosen)}. MySQL was not asked."
+            f"{len(written)} view{'s' * (len(written) != 1)} written in {seconds:.1f} s, "
+            f"{unchanged} up to date: {', '.join(view.name for view in chosen)}. "
+            "MySQL was not asked."
         )
         with snapshots.read(settings.path) as connection:
             for view in chosen:
