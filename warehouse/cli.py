@@ -113,10 +113,10 @@ def _status(path: Path) -> None:
         _print(
             connection.sql(
                 f"""
-                SELECT table_name AS "table", rows, started_at AS loaded_at,
+                SELECT table_name AS "table", estimated_size AS rows, started_at AS loaded_at,
                   date_trunc('second', now() - started_at) AS age,
                   host || ':' || port || '/' || database || '.' || source_table AS "from"
-                FROM {ledger.TABLE}
+                FROM {ledger.TABLE} JOIN duckdb_tables() USING (table_name)
                 QUALIFY row_number() OVER (PARTITION BY table_name ORDER BY started_at DESC) = 1
                 """
             )
