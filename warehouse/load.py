@@ -57,7 +57,9 @@ def load(
             budget_seconds=settings.query_budget_seconds,
         )
         if unless_unchanged and (last := _same_as_last(settings, table, extraction)):
-            yield _unchanged(context, last, extraction)
+            yield _unchanged(
+                context, last, extraction, "partition_row_count" if days else "row_count"
+            )
             return
         views = load_views(KNOWN_TABLES)
         _check_views(settings, views, table, extraction)
@@ -105,7 +107,10 @@ def _without_comment(sql: str) -> str:
 
 
 def _unchanged(
-    context: dg.AssetExecutionContext, last: ledger.LastLoad, extraction: Extraction
+    context: dg.AssetExecutionContext,
+    last: ledger.LastLoad,
+    extraction: Extraction,
+    count: str,
 ) -> Result:
     """Record that what the file holds is what MySQL holds, and why nothing was read."""
     loaded = f"{last.started_at:%Y-%m-%d %H:%M:%S}"
@@ -119,7 +124,7 @@ def _unchanged(
             "skipped": reason,
             "source_version": extraction.plan.version or "",
             "select_statements": 0,
-            "dagster/row_count": last.rows,
+            f"dagster/{count}": last.rows,
         }
     )
 

@@ -77,4 +77,4 @@ def mysql_orders_daily(context: dg.AssetExecutionContext) -> Iterator[Result]:
     """Load the days of this run: one, or a range."""
     window = context.partition_time_window
     days = DayRange(DAY_COLUMN, window.start.date(), window.end.date() - timedelta(days=1))
-    yield from load(context, ORDERS_DAILY, days)
+    yield from load(context, ORDERS_DAILY, days, unless_unchanged=by_automation(context.run))

@@ -89,6 +89,24 @@ def test_automation_reads_nothing_when_nothing_changed(
     assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(4,)]
 
 
+def test_automation_reads_no_day_when_nothing_changed(
+    shop: Database, warehouse_env: WarehouseEnv
+) -> None:
+    day = ("2026-03-01", "2026-03-01")
+    shop.run("UPDATE orders SET order_date = '2026-03-01' WHERE id < 3")
+    settle()
+    warehouse_env.run("mysql_orders_daily", days=day)
+    shop.clear_log()
+    result = warehouse_env.run("mysql_orders_daily", days=day, tags=AUTOMATION)
+    assert reads_orders(shop.queries()) == []
+    (event,) = result.get_asset_materialization_events()
+    metadata = event.step_materialization_data.materialization.metadata
+    assert metadata["dagster/partition_row_count"].value == 2
+
+    warehouse_env.run("mysql_orders_daily", days=("2026-03-02", "2026-03-02"), tags=AUTOMATION)
+    assert len(reads_orders(shop.queries())) == 1
+
+
 @pytest.mark.usefixtures("shop")
 def test_automation_reads_when_the_question_changed(warehouse_env: WarehouseEnv) -> None:
     settle()
