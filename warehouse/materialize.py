@@ -48,6 +48,7 @@ def run(
     began = time.monotonic()
     keys = select(selection)
     days = _days(keys, partition, partition_range)
+    _narrate_on_stderr()
     with history() as instance:
         _summary([_execute(instance, keys, days, force)], time.monotonic() - began)
 
@@ -60,7 +61,7 @@ def refresh(*, force: bool = False) -> None:
         KeyboardInterrupt: somebody stopped it.
     """
     began = time.monotonic()
-    progress.narration = os.fdopen(os.dup(2), "w", buffering=1)
+    _narrate_on_stderr()
     found = difference(progress.narrate, "just refresh")
     if not found.days:
         click.echo(f"All {found.compared:,} days are as they are in MySQL: nothing was read.")
@@ -81,14 +82,18 @@ def refresh(*, force: bool = False) -> None:
         _summary(results, time.monotonic() - began)
 
 
+def _narrate_on_stderr() -> None:
+    """Keep this process's own stderr for narration: a run takes over the one it finds."""
+    progress.narration = os.fdopen(os.dup(2), "w", buffering=1)
+
+
 def _execute(
     instance: dg.DagsterInstance,
     keys: list[dg.AssetKey],
     days: tuple[date, date] | None,
     force: bool,
 ) -> dg.ExecuteInProcessResult:
-    """Run once, in this process, narrating."""
-    progress.narration = progress.narration or os.fdopen(os.dup(2), "w", buffering=1)
+    """Run once, in this process."""
     try:
         return defs.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance,
