@@ -7,13 +7,12 @@ first has cached. Writes RESULTS.md.
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 
 import click
 
 from bench import results
-from bench.load import HOME, Bench, bench, say
+from bench.load import HOME, Bench, bench, dry_option, patience_option, say
 from bench.results import Section, Way
 from tests.servers.launch import PASSWORD, READER
 
@@ -75,8 +74,7 @@ def saving(rows: int, patience: float) -> Section:
             f"CREATE USER {CACHER}@'%' IDENTIFIED BY '{PASSWORD}'",
             f"GRANT SELECT, INSERT, CREATE, ALTER, DROP ON cache.* TO {CACHER}@'%'",
         )
-        section = made.section(f"Saving: five assets downstream of {rows:,} orders")
-        section.command = " ".join(["python -m bench cache", *sys.argv[1:]])
+        section = made.section(f"Saving: five assets downstream of {rows:,} orders", "cache")
         say("Warming up ...")
         truth: dict[str, int] = {}
         with tempfile.TemporaryDirectory(dir=HOME) as folder:
@@ -94,13 +92,8 @@ def saving(rows: int, patience: float) -> Section:
 
 @click.command()
 @click.option("--rows", default=200_000, show_default=True, help="How many orders.")
-@click.option(
-    "--patience",
-    default=60.0,
-    show_default=True,
-    help="Seconds that a run may wait because others use the processors.",
-)
-@click.option("--dry", is_flag=True, help="Leave RESULTS.md as it is.")
+@patience_option
+@dry_option
 def main(rows: int, patience: float, dry: bool) -> None:
     """Measure what a cache saves, and write the results into bench/RESULTS.md."""
     section = saving(rows, patience)

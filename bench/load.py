@@ -95,15 +95,15 @@ class Bench:
         say(f"  {name}: {_shown(outcome)}")
         return outcome
 
-    def section(self, title: str) -> Section:
-        """Describe this call."""
+    def section(self, title: str, program: str) -> Section:
+        """Describe this call of one of the programs."""
         version, size = self.database.run(
             "SELECT VERSION(), data_length FROM information_schema.tables "
             "WHERE table_schema = 'shop' AND table_name = 'orders'"
         )[0]
         return Section(
             title=title,
-            command=" ".join(["python -m bench load", *sys.argv[1:]]),
+            command=" ".join(["python -m bench", program, *sys.argv[1:]]),
             date=f"{datetime.now(UTC):%Y-%m-%d}",
             rows=self.rows,
             server=f"MariaDB {version.split('-')[0]}",
@@ -152,7 +152,7 @@ def load(rows: int, repeat: int, slow: bool, patience: float) -> Section:
             "text": Way("its SELECT, drained as text", informational=True),
             "binary": Way("its SELECT, drained as binary rows", informational=True),
         }
-        section = made.section(f"Load of {rows:,} rows")
+        section = made.section(f"Load of {rows:,} rows", "load")
         section.ways = [limit, *drains.values(), ours]
         say("Warming up ...")
         made.measure(Way("the limit"), "drain", "text", str(rows), "everything")
@@ -179,7 +179,7 @@ def memory(rows: int, patience: float) -> Section:
     with bench(rows, patience) as made:
         say("Warming up ...")
         made.measure(Way("this project"), "ours")
-        section = made.section(f"Memory from {rows:,} to {4 * rows:,} rows")
+        section = made.section(f"Memory from {rows:,} to {4 * rows:,} rows", "load")
         for count in (rows, 4 * rows):
             if count > made.rows:
                 made.grow(count)
@@ -226,18 +226,22 @@ def _cpu() -> str:
     return names[0] if names else platform.machine()
 
 
-@click.command()
-@click.option("--rows", default=5_000_000, show_default=True, help="How many orders.")
-@click.option("--repeat", default=3, show_default=True, help="Turns of the fast ways.")
-@click.option("--skip-slow", is_flag=True, help="Without dlt and pandas.")
-@click.option("--memory", "only_memory", is_flag=True, help="Only memory, at ROWS and 4 x ROWS.")
-@click.option(
+patience_option = click.option(
     "--patience",
     default=60.0,
     show_default=True,
     help="Seconds that a run may wait, or be repeated, because others use the processors.",
 )
-@click.option("--dry", is_flag=True, help="Leave RESULTS.md as it is.")
+dry_option = click.option("--dry", is_flag=True, help="Leave RESULTS.md as it is.")
+
+
+@click.command()
+@click.option("--rows", default=5_000_000, show_default=True, help="How many orders.")
+@click.option("--repeat", default=3, show_default=True, help="Turns of the fast ways.")
+@click.option("--skip-slow", is_flag=True, help="Without dlt and pandas.")
+@click.option("--memory", "only_memory", is_flag=True, help="Only memory, at ROWS and 4 x ROWS.")
+@patience_option
+@dry_option
 def main(
     rows: int, repeat: int, skip_slow: bool, only_memory: bool, patience: float, dry: bool
 ) -> None:

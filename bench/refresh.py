@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
 import click
 
 from bench import results
-from bench.child import run
-from bench.load import COMPILED, HOME, Bench, bench, say
+from bench.load import HOME, Bench, bench, dry_option, patience_option
 from bench.results import Section, Way
 
 INDEXES = {
@@ -24,16 +22,8 @@ TURNS = 3
 
 def measure(made: Bench, folder: str, what: str, way: Way) -> None:
     """Run a load or a refresh in a process of its own, in the warehouse of this folder."""
-    env = {
-        "BENCH_MYSQL_URL": made.database.url(),
-        "BENCH_FOLDER": folder,
-        "WAREHOUSE_DAILY_START": FIRST_DAY,
-        **COMPILED,
-    }
-    server = int((made.database.folder / "pid").read_text())
-    outcome = run([sys.executable, "-m", "bench.ways.days", what], env, server)
-    say(f"  {way.name}: {outcome.said}")
-    way.add(outcome)
+    env = {"BENCH_FOLDER": folder, "WAREHOUSE_DAILY_START": FIRST_DAY}
+    way.add(made.once(["-m", "bench.ways.days", what], env, way.name))
 
 
 def change(made: Bench, day: int) -> None:
@@ -52,8 +42,7 @@ def refresh(rows: int, patience: float) -> Section:
         tempfile.TemporaryDirectory(dir=HOME) as folder,
     ):
         (Path(folder) / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
-        section = made.section(f"Refresh of one day of 714 in {rows:,} rows")
-        section.command = " ".join(["python -m bench refresh", *sys.argv[1:]])
+        section = made.section(f"Refresh of one day of 714 in {rows:,} rows", "refresh")
         full = Way("all days")
         section.ways = [full]
         for _ in range(2):
@@ -75,8 +64,8 @@ def refresh(rows: int, patience: float) -> Section:
 
 @click.command()
 @click.option("--rows", default=5_000_000, show_default=True, help="How many orders.")
-@click.option("--patience", default=60.0, show_default=True, help="Seconds to wait for quiet.")
-@click.option("--dry", is_flag=True, help="Leave RESULTS.md as it is.")
+@patience_option
+@dry_option
 def main(rows: int, patience: float, dry: bool) -> None:
     """Measure a refresh, and write the results into bench/RESULTS.md."""
     section = refresh(rows, patience)

@@ -28,6 +28,11 @@ class Fingerprint:
 EMPTY = Fingerprint()
 
 
+def summable(duckdb_type: str) -> bool:
+    """Whether ids of this type have a sum; others count as 0, in MySQL and in the cache alike."""
+    return duckdb_type.endswith(("INT", "INTEGER"))
+
+
 @dataclass(frozen=True)
 class CachedDay:
     """A day in the cache, and the time by MySQL's clock just before it was read."""

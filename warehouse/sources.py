@@ -8,7 +8,7 @@ import dagster as dg
 from warehouse.automation import STALE, by_automation
 from warehouse.load import Result, load, source
 from warehouse.mysql.plan import DayRange
-from warehouse.mysql.session import connect, plain_errors, rows
+from warehouse.mysql.session import connect, plain_errors
 from warehouse.mysql.version import table_version
 from warehouse.partitions import daily
 from warehouse.settings import load_settings
@@ -35,7 +35,6 @@ def orders_in_mysql(context: dg.OpExecutionContext) -> dg.ObserveResult:
         connect(server) as connection,
         plain_errors(server),
     ):
-        rows(connection, "SET SESSION time_zone = '+00:00'")
         version = table_version(connection, server.database, settings.orders_table)
     if version is None:
         # Never the same twice: what cannot be told may have changed.

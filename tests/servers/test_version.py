@@ -12,7 +12,7 @@ from tests.servers.launch import Database
 from tests.servers.orders import insert, make_orders, order
 from tests.servers.test_once import reads_orders
 from warehouse.automation import FROM_AUTOMATION_TAG
-from warehouse.mysql.session import connect, rows
+from warehouse.mysql.session import connect
 from warehouse.mysql.url import parse_url
 from warehouse.mysql.version import SETTLING, table_version
 from warehouse.sources import orders_in_mysql
@@ -30,7 +30,6 @@ def shop(server: Database, warehouse_env: WarehouseEnv) -> Database:
 
 def version(shop: Database, table: str = "orders") -> str | None:
     with connect(parse_url(shop.url())) as connection:
-        rows(connection, "SET SESSION time_zone = '+00:00'")
         return table_version(connection, "shop", table)
 
 

@@ -34,7 +34,6 @@ SWAP_SECONDS = 300
 """How long the swap waits for a reader to finish."""
 
 _SESSION = (
-    "SET SESSION time_zone = '+00:00'",
     # A value that does not fit is an error, never cut to fit.
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES'",
     f"SET SESSION lock_wait_timeout = {SWAP_SECONDS}",

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 from warehouse.errors import WarehouseError
-from warehouse.fingerprint import Fingerprint
+from warehouse.fingerprint import Fingerprint, summable
 from warehouse.mysql.plan import DayRange, check_days, make_plan, quote
 from warehouse.mysql.session import (
     SAFE,
@@ -62,11 +62,10 @@ def day_fingerprints(
             # In the index's order. Without such an index the bare column would make the server read
             # each row by way of an index on the day: seven times the time of reading them in a row.
             day = quote(days.column)
-        integer = number.duckdb_type.endswith("INT") or number.duckdb_type.endswith("INTEGER")
         sql = plan.query(
             f"{day} AS day,\n  COUNT(*) AS row_count,\n"
             f"  TIMESTAMPDIFF(MICROSECOND, '1970-01-01', MAX({quote(UPDATED)})) AS newest,\n"
-            f"  {f'SUM({quote(ID)})' if integer else '0'} AS ids",
+            f"  {f'SUM({quote(ID)})' if summable(number.duckdb_type) else '0'} AS ids",
             where,
             comment,
             days,

@@ -147,7 +147,6 @@ def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
         WarehouseError: no such table, or a column whose type has no rule; names it.
     """
     with plain_errors(server):
-        rows(connection, "SET SESSION time_zone = '+00:00'")
         version, now = map(str, rows(connection, "SELECT VERSION(), NOW(6)")[0])
         described = rows(connection, _COLUMNS, server.database, table)
         if not described:

@@ -38,12 +38,13 @@ _CONVERSIONS: dict[Any, Any] = {
     **dict.fromkeys((FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE), float),
 }
 
+UTC = "SET SESSION time_zone = '+00:00'"
 SAFE = "Nothing was changed: everyone still reads the last snapshot."
 
 
 def session_statements(mariadb: bool, budget_seconds: float | None) -> list[str]:
     """Return what a session says first: it only reads, in UTC, and for so long at most."""
-    statements = ["SET SESSION TRANSACTION READ ONLY", "SET SESSION time_zone = '+00:00'"]
+    statements = ["SET SESSION TRANSACTION READ ONLY", UTC]
     if budget_seconds is not None and mariadb:
         statements.append(f"SET SESSION max_statement_time = {budget_seconds}")
     elif budget_seconds is not None:
@@ -55,7 +56,7 @@ def session_statements(mariadb: bool, budget_seconds: float | None) -> list[str]
 
 @contextmanager
 def connect(server: Server) -> Iterator[Connection[Any]]:
-    """Open a connection for short questions; its rows hold int, float, str and bytes only.
+    """Open a connection for short questions, in UTC; its rows hold int, float, str and bytes only.
 
     Raises:
         WarehouseError: the server cannot be reached or refuses; says why.
@@ -75,6 +76,7 @@ def connect(server: Server) -> Iterator[Connection[Any]]:
             connect_timeout=CONNECT_SECONDS,
             read_timeout=ANSWER_SECONDS,
             program_name="warehouse",
+            init_command=UTC,
             conv=_CONVERSIONS,
         )
     with closing(connection):

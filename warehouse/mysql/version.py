@@ -23,8 +23,6 @@ WHERE table_schema = %s AND table_name = %s
 def table_version(connection: Connection[Any], database: str, table: str) -> str | None:
     """Return the table's version by its time of the last change.
 
-    The session's time zone must be UTC.
-
     Returns:
         None where it cannot be told: a view, a table that changed a moment ago, a server that says
         too little.

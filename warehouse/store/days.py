@@ -7,7 +7,8 @@ from datetime import date, datetime
 
 import duckdb
 
-from warehouse.fingerprint import EMPTY, CachedDay, Fingerprint
+from warehouse.fingerprint import EMPTY, CachedDay, Fingerprint, summable
+from warehouse.store.snapshots import has_table
 
 TABLE = "cached_days"
 
@@ -59,7 +60,7 @@ def cached_days(
         updated: The column with the time of a row's last update.
         number: The column whose sum goes into the fingerprint.
     """
-    if not connection.execute("FROM duckdb_tables() WHERE table_name = ?", [TABLE]).fetchall():
+    if not has_table(connection, TABLE):
         return {}
     connection.execute("SET TimeZone = 'UTC'")
     types = dict(
@@ -67,7 +68,7 @@ def cached_days(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?", [table]
         ).fetchall()
     )
-    total = f'sum("{number}")' if types[number].endswith(("INT", "INTEGER")) else "0"
+    total = f'sum("{number}")' if summable(types[number]) else "0"
     made = {
         day: Fingerprint(rows, newest, int(ids or 0))
         for day, rows, newest, ids in connection.execute(

@@ -142,7 +142,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStre
         snapshots.make_room(connection, len(stream.schema))
     connection.register("incoming", stream.reader())
     select = f"SELECT * FROM (SELECT {stream.select} FROM incoming) WHERE {stream.where}"
-    if _exists(connection, table):
+    if snapshots.has_table(connection, table):
         _check_columns(connection, table, select)
         statement = f"INSERT INTO {name} BY NAME {select}"
     else:
@@ -183,16 +183,6 @@ def _interruptibly(
             stream.cancel()
             connection.interrupt()
             raise
-
-
-def _exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    # Asked, not tried: a failed statement would end the transaction.
-    return bool(
-        connection.execute(
-            "SELECT 1 FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?",
-            [SCHEMA, table],
-        ).fetchall()
-    )
 
 
 def column_schema(connection: duckdb.DuckDBPyConnection, relation: str) -> dg.TableSchema:
@@ -254,7 +244,7 @@ class SnapshotClient(DuckDbClient):
             return False
         with snapshots.read(self._path) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            if not _exists(connection, table_slice.table):
+            if not snapshots.has_table(connection, table_slice.table):
                 return False
             inside = connection.sql(DuckDbClient.get_select_statement(table_slice)).count("*")
             ((rows,),) = inside.fetchall()
@@ -265,7 +255,7 @@ class SnapshotClient(DuckDbClient):
         context: dg.OutputContext, table_slice: TableSlice, connection: duckdb.DuckDBPyConnection
     ) -> None:
         """Delete the partitions to be written; a whole table is gone already."""
-        if table_slice.partition_dimensions and _exists(connection, table_slice.table):
+        if table_slice.partition_dimensions and snapshots.has_table(connection, table_slice.table):
             DuckDbClient.delete_table_slice(context, table_slice, connection)
 
     @staticmethod

@@ -143,9 +143,17 @@ def read(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+def has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether the file has a table. Asked, not tried: a failed statement ends a transaction."""
+    found = connection.execute(
+        "FROM duckdb_tables() WHERE schema_name = 'main' AND table_name = ?", [table]
+    )
+    return bool(found.fetchall())
+
+
 def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     """Return how many rows a table has; one that is not there has none."""
-    if not connection.execute("FROM duckdb_tables() WHERE table_name = ?", [table]).fetchall():
+    if not has_table(connection, table):
         return 0
     ((rows,),) = connection.execute(f'SELECT count(*) FROM "{table}"').fetchall()
     return int(rows)
