@@ -50,7 +50,7 @@ sample-mysql *ARGS: _setup
 
 # Run the tests: all, or what ARGS say to pytest.
 [no-exit-message]
-test *ARGS: _setup
+test *ARGS: _setup-notebook
     @"{{ bin }}/pytest" "$@"
 
 # Measure on a private MariaDB: a load (or `load`), `refresh`, `cache`; each has its --help.
@@ -60,28 +60,36 @@ bench *ARGS: _setup
 
 # Check format, lint, types, layering and the definitions.
 [no-exit-message]
-check: _setup
+check: _setup-notebook
     @"{{ bin }}/ruff" format --check .
     @"{{ bin }}/ruff" check .
     @"{{ bin }}/mypy"
     @"{{ bin }}/lint-imports"
     @"{{ bin }}/dagster" definitions validate
 
-# Write requirements.lock anew from pyproject.toml: hashes, no addresses.
+# Write the locks anew from pyproject.toml: hashes, no addresses.
 lock: _setup
-    @"{{ bin }}/uv" pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
-        --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra dev pyproject.toml \
-        --output-file requirements.lock
+    @{{ compile }} --extra dev --output-file requirements.lock
+    @{{ compile }} --constraint requirements.lock --extra dev --extra notebook \
+        --output-file requirements-notebook.lock
 
-_setup:
+compile := bin / "uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+    --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header pyproject.toml"
+
+_setup: (_install "requirements.lock")
+
+# Jupyter and what draws plots: not needed for the first answer.
+_setup-notebook: _setup (_install "requirements-notebook.lock")
+
+_install LOCK:
     #!/bin/sh
     set -eu
     cd "{{ justfile_directory() }}"
-    want=$(cat requirements.lock pyproject.toml | cksum)
-    [ "$(cat .venv/.installed 2>/dev/null || true)" = "$want" ] && exit 0
+    want=$(cat "$1" pyproject.toml | cksum)
+    [ "$(cat ".venv/.installed-$1" 2>/dev/null || true)" = "$want" ] && exit 0
     echo "First use: installing the locked packages into .venv (a minute or two) ..." >&2
     [ -x .venv/bin/python ] || python3 -m venv .venv
     .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1" >&2
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
-    echo "$want" > .venv/.installed
+    echo "$want" > ".venv/.installed-$1"

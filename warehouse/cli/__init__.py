@@ -1,0 +1,26 @@
+"""The program behind the recipes. stdout is data, stderr is narration, exit codes mean something.
+
+0: done. 1: it failed, and the text on stderr says why. 2: the command was not understood.
+130: stopped with Ctrl-C.
+"""
+
+import click
+
+from warehouse.cli import build, look, query, sample, snapshots
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Ask MySQL once, serve everything after that from one DuckDB file."""
+
+
+for command in (
+    build.materialize,
+    build.refresh,
+    query.sql,
+    look.status,
+    snapshots.history,
+    snapshots.rollback,
+    sample.sample_mysql,
+):
+    main.add_command(command)

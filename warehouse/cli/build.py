@@ -1,0 +1,42 @@
+"""The commands that ask MySQL."""
+
+from __future__ import annotations
+
+import click
+
+from warehouse.cli.people import errors_for_people
+
+
+@click.command()
+@click.argument("selection", required=False)
+@click.option("--partition", metavar="DAY", help="Only this day of mysql_orders_daily.")
+@click.option(
+    "--partition-range", metavar="DAY...DAY", help="Only these days of it, with one query."
+)
+@click.option("--force", is_flag=True, help="Publish a load that lost more rows than allowed.")
+def materialize(
+    selection: str | None, partition: str | None, partition_range: str | None, force: bool
+) -> None:
+    """Build everything, or what SELECTION names.
+
+    SELECTION is an asset's name (orders_summary) or any of Dagster's selection expressions
+    (orders_cleaned+, group:analytics). Only mysql_orders and mysql_orders_daily ask MySQL; the
+    second one only if it is named, and without a day for all days.
+    """
+    with errors_for_people():
+        from warehouse.materialize import run
+
+        run(selection, partition=partition, partition_range=partition_range, force=force)
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="Publish a load that lost more rows than allowed.")
+def refresh(force: bool) -> None:
+    """Load again what changed: those days of mysql_orders_daily that differ from MySQL.
+
+    One grouped query gives a fingerprint of each day; each range of days that differ is one more.
+    """
+    with errors_for_people():
+        from warehouse import materialize
+
+        materialize.refresh(force=force)

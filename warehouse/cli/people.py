@@ -1,0 +1,38 @@
+"""What all commands share: errors for people, and tables on a terminal or in a pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@contextmanager
+def errors_for_people() -> Iterator[None]:
+    """Show an error meant for people as its text alone, and leave with exit code 1."""
+    try:
+        yield
+    except WarehouseError as error:
+        click.echo(f"\n{error}" if sys.stderr.isatty() else str(error), err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("Stopped. Nothing half-written is visible.", err=True)
+        sys.exit(130)
+
+
+def show(relation: duckdb.DuckDBPyRelation) -> None:
+    """Print a table: on a terminal as much as fits, with a line on what does not; else all."""
+    if sys.stdout.isatty():
+        width = os.get_terminal_size().columns
+        relation.show(max_width=width, max_rows=100)
+    else:
+        relation.show(max_width=100_000, max_rows=1_000_000_000, max_col_width=100_000)
