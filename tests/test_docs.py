@@ -3,6 +3,7 @@
 import re
 from itertools import pairwise
 
+from warehouse.cli import main
 from warehouse.mysql.types import TYPES
 from warehouse.settings import ROOT, Settings
 
@@ -42,6 +43,10 @@ def test_the_settings_are_all_there_as_they_are() -> None:
 
 def test_the_type_map_is_all_there_as_it_is() -> None:
     assert types_table() in README
+
+
+def test_every_command_has_its_recipe() -> None:
+    assert main.commands.keys() - recipes() == set()
 
 
 def test_every_recipe_is_there() -> None:
