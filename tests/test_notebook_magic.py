@@ -1,5 +1,6 @@
 """SQL cells: on the newest snapshot, exact, with Python's variables, and errors in a sentence."""
 
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -91,8 +92,8 @@ def test_variables_are_values_not_text(
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
-        ("%sql from tt", "Table with name tt does not exist"),
-        ("%%sql\nselect verion from t", '"version"'),
+        ("%sql from tt", "[Tt]able .*tt"),
+        ("%%sql\nselect verion from t", "version"),
         ("%sql selec 1", "syntax error"),
         ("%%sql two words\nselect 1", "no name for a variable"),
         ("import warehouse; warehouse.connect(snapshot=77)", "no snapshot 77"),
@@ -102,7 +103,7 @@ def test_an_error_is_its_text_alone(
     notebook: Notebook, capsys: pytest.CaptureFixture[str], cell: str, said: str
 ) -> None:
     shown = notebook.error(cell, capsys)
-    assert said in shown
+    assert re.search(said, shown)
     assert "Traceback" not in shown and len(shown.splitlines()) <= 5
 
 
@@ -113,8 +114,10 @@ def test_a_write_is_refused_and_told_where_to_go(
     notebook: Notebook, capsys: pytest.CaptureFixture[str], write: str
 ) -> None:
     shown = notebook.error(f"%%sql\n{write}", capsys)
-    assert "read-only" in shown and "own.duckdb" in shown
-    attach = shown.split("`")[1].split(";")[0]
-    own = f"{attach}; create or replace table own.mine as select 7 as a; from own.mine"
-    assert notebook.run(f"%%sql\n{own}").a[0] == 7
-    assert notebook.run(f"%%sql\n{attach}; from own.mine").a[0] == 7, "it lasts"
+    assert "read-only" in shown
+    where = re.search(r"(attach '\S+' as (\w+) \(read_write\));", shown, re.IGNORECASE)
+    assert where, shown
+    attach, own = where.groups()
+    made = f"{attach}; create or replace table {own}.mine as select 7 as a; from {own}.mine"
+    assert notebook.run(f"%%sql\n{made}").a[0] == 7
+    assert notebook.run(f"%%sql\n{attach}; from {own}.mine").a[0] == 7, "it lasts"
