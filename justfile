@@ -43,6 +43,17 @@ history: _setup
 rollback NUMBER: _setup
     @"{{ bin }}/warehouse" rollback "$1"
 
+# Open JupyterLab on the tour, notebooks/orders.ipynb. It asks nobody for news or updates.
+[no-exit-message]
+notebook *ARGS: _setup-notebook
+    @JUPYTER_CONFIG_PATH="{{ justfile_directory() }}/notebooks/.jupyter" "{{ bin }}/jupyter-lab" \
+        --KernelManager.transport_encryption=auto notebooks/orders.ipynb "$@"
+
+# Write the notebooks' outputs anew, from the sample data.
+[no-exit-message]
+notebook-run *NAMES: _setup-notebook
+    @"{{ bin }}/python" -m notebooks.execute "$@"
+
 # Run the sample source alone and print each query that it is asked.
 [no-exit-message]
 sample-mysql *ARGS: _setup

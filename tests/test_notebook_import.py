@@ -17,7 +17,8 @@ def test_importing_it_loads_neither_dagster_nor_pandas() -> None:
         "import sys, warehouse\n"
         "try: warehouse.connect()\n"
         "except Exception: pass\n"
-        "print([m for m in ('dagster', 'pandas', 'pyarrow', 'sqlalchemy') if m in sys.modules])"
+        "heavy = ('dagster', 'pandas', 'pyarrow', 'sqlalchemy', 'IPython')\n"
+        "print([m for m in heavy if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -15,3 +15,7 @@ class WarehouseError(Exception):
         self.safe = safe
         self.todo = todo
         super().__init__("\n".join(part for part in (what, safe, todo) if part))
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows of it: IPython asks for this by name."""
+        return str(self).splitlines()

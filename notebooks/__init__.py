@@ -1,0 +1,1 @@
+"""Notebooks, and what keeps their outputs: `python -m notebooks.execute`."""
