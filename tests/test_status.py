@@ -108,7 +108,7 @@ def test_without_a_history_the_receipts_speak(
 
 def test_the_parts_that_need_no_dagster_do_not_import_it() -> None:
     code = (
-        "import sys, warehouse.cli, warehouse.status\n"
+        "import sys, warehouse.cli, warehouse.status, warehouse.doctor\n"
         "print([name for name in ('dagster', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -128,6 +128,31 @@ def _say_more(
     click.echo("\n" + "\n".join(lines), err=True)
 
 
+@click.command()
+def doctor() -> None:
+    """Check everything that a load needs, and say how to mend what is wrong.
+
+    The settings, the connection to MySQL, the account's privileges, TLS, the table with its
+    columns and indexes, the disk, the installed versions, and what was left behind. MySQL is asked
+    about the table and for none of its rows, and nothing is changed. A line each: ok, warning or
+    failure, the last two with what to do. The exit code is 1 if anything fails.
+    """
+    from warehouse.doctor import examine
+    from warehouse.doctor.findings import Verdict
+
+    count = dict.fromkeys(Verdict, 0)
+    with errors_for_people():
+        for name, finding in examine():
+            count[finding.verdict] += 1
+            click.echo(f"{finding.verdict.value:<11}  {name:<11}  {finding.text}")
+            for line in finding.todo.splitlines():
+                click.echo(f"{'':<11}  {'':<11}  -> {line}")
+    told = ", ".join(f"{number} {verdict.value}" for verdict, number in count.items() if number)
+    click.echo(f"\n{told}.", err=True)
+    if count[Verdict.FAILURE]:
+        sys.exit(1)
+
+
 def _print(header: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
     """Print a table, numbers to the right."""
     from tabulate import tabulate
