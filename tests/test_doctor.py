@@ -195,7 +195,7 @@ def test_a_network_drive(
 ) -> None:
     mounts = tmp_path / "mounts"
     folder = str(warehouse_env.path.parent.resolve()).replace(" ", "\\040")
-    mounts.write_text(f"/dev/sda / ext4 rw 0 0\nserver:/share {folder} nfs4 rw 0 0\n")
+    mounts.write_text(f"server:/share {folder} nfs4 rw 0 0\n/dev/sda / ext4 rw 0 0\n")
     monkeypatch.setattr(house, "MOUNTS", mounts)
     finding = bad(said())["folder"]
     assert finding.verdict is WARNING and "network drive (nfs4)" in finding.text
@@ -248,10 +248,11 @@ def test_more_snapshots_than_are_to_be_kept(warehouse_env: WarehouseEnv) -> None
     for _ in range(4):
         put(warehouse_env.path, keep=4)
     finding = bad(said())["leftovers"]
-    assert "1 snapshots more than the 3" in finding.text and finding.text.endswith("disk: 1.")
+    assert "1 snapshot more than the 3" in finding.text and finding.text.endswith("disk: 1.")
     (warehouse_env.path.parent / ".warehouse" / "000005").mkdir()
     texts = [finding.text for finding in said()["leftovers"]]
     assert any("Snapshot 5 " in text and "never linked" in text for text in texts)
+    assert any(text.endswith("disk: 1.") for text in texts), texts
 
 
 @pytest.mark.usefixtures("warehouse_env")
@@ -270,10 +271,20 @@ def test_what_is_installed_is_not_what_the_lock_says(
     assert "duckdb==0.1 (2." in finding.text and "no-such-package==1.0 (missing)" in finding.text
 
 
+@pytest.mark.usefixtures("warehouse_env")
+def test_what_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house, "LOCK", tmp_path)  # a folder
+    found = said()
+    assert bad(found)["versions"].verdict is FAILURE and str(tmp_path) in found["versions"][-1].text
+    assert found["history"][0].verdict is OK, "the others still run"
+
+
 def test_dagsters_home(warehouse_env: WarehouseEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(warehouse_env.path.parent)
     assert "history" not in bad(said())
     (Path(warehouse_env.env["DAGSTER_HOME"]) / "dagster.yaml").unlink()
     assert bad(said())["history"].verdict is WARNING
+    Path("relative").mkdir()
     monkeypatch.setenv("DAGSTER_HOME", "relative")
     assert bad(said())["history"].verdict is FAILURE
 

@@ -135,13 +135,21 @@ def files(path: Path) -> list[Kept]:
         *(
             Kept(
                 snapshot.number,
-                snapshot.file.stat().st_size,
+                _size(snapshot.file),
                 snapshot is kept[-1],
                 _of(readers, snapshot.number, pruned=False),
             )
             for snapshot in kept
         ),
     ]
+
+
+def _size(file: Path) -> int | None:
+    """Return a file's size, or None if a writer pruned it a moment ago."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _of(readers: Iterable[holders.Reader], number: int, *, pruned: bool) -> list[holders.Reader]:

@@ -125,6 +125,7 @@ def test_the_index_on_the_day(shop: Database) -> None:
     shop.run("CREATE INDEX by_customer ON orders (customer_id, order_date)")
     assert "There is none on order_date" in bad(said())["index"].text
     shop.run("CREATE INDEX by_day ON orders (order_date)")
+    shop.run("CREATE INDEX the_wrong_way_round ON orders (updated_at, order_date)")
     finding = bad(said())["index"]
     assert "There is one on order_date, but none on (order_date, updated_at)" in finding.text
 

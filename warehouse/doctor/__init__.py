@@ -65,3 +65,5 @@ def _run(check: Check, case: Case, failed: set[str]) -> Iterator[Finding]:
         yield from check.run(case)
     except WarehouseError as error:
         yield failure(error.what, error.todo)
+    except OSError as error:
+        yield failure(f"It could not be looked at: {error}.", "Mend that, and run again.")

@@ -173,10 +173,11 @@ def _numbers(path: Path, house: Path, keep: int) -> Iterator[Finding]:
         )
     beyond = on_disk[: max(len(on_disk) - len(unlinked) - keep, 0)]
     if beyond:
+        numbers = ", ".join(str(int(entry.name)) for entry in beyond)
         yield warning(
-            f"{len(beyond)} snapshots more than the {keep} of WAREHOUSE_KEEP_SNAPSHOTS are on the "
-            f"disk: {', '.join(str(int(entry.name)) for entry in beyond)}.",
-            "The next load removes them.",
+            f"{len(beyond)} snapshot{'s' * (len(beyond) != 1)} more than the {keep} of "
+            f"WAREHOUSE_KEEP_SNAPSHOTS on the disk: {numbers}.",
+            "The next load removes what is too much.",
         )
 
 
