@@ -33,6 +33,11 @@ sql QUERY: _setup
 status: _setup
     @"{{ bin }}/warehouse" status
 
+# Check everything that a load needs, and say how to mend what is wrong.
+[no-exit-message]
+doctor: _setup
+    @"{{ bin }}/warehouse" doctor
+
 # List the snapshots, and which of them are kept.
 [no-exit-message]
 history: _setup

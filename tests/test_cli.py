@@ -128,7 +128,7 @@ def test_sql_that_fails(env: WarehouseEnv, query: str, said: str) -> None:
 def test_status(env: WarehouseEnv) -> None:
     done = warehouse(env, "status")
     assert done.returncode == 0
-    assert "mysql_orders" in done.stdout and "10000" in done.stdout
+    assert "mysql_orders" in done.stdout and "10,000" in done.stdout
     assert "order_stats" in done.stdout
     assert "Snapshot 2" in done.stderr
 

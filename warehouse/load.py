@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +11,7 @@ import duckdb
 
 from warehouse.mysql.extract import Extraction, open_extraction
 from warehouse.mysql.plan import DayRange, Plan
-from warehouse.mysql.url import Server, parse_url
+from warehouse.origin import source
 from warehouse.partitions import all_days
 from warehouse.progress import Progress
 from warehouse.settings import Settings, load_settings
@@ -71,22 +70,6 @@ def load(
             f"{extraction.rows:,} rows came in {extraction.seconds:.1f} s. They are stored in the "
             f"table {table} of {settings.path}; everything downstream reads that file, not MySQL."
         )
-
-
-@contextmanager
-def source(settings: Settings, say: Callable[[str], None]) -> Iterator[Server]:
-    """Find the MySQL of the settings; with none set, run the embedded sample server."""
-    if settings.mysql_url is not None:
-        yield parse_url(settings.mysql_url.get_secret_value())
-        return
-    from warehouse.sample.server import serve
-
-    with serve() as sample:
-        say(
-            "WAREHOUSE_MYSQL_URL is not set: the source is the embedded sample server, which "
-            f"speaks MySQL's protocol on port {sample.port} over data/orders.csv."
-        )
-        yield parse_url(sample.url)
 
 
 def _same_as_last(settings: Settings, table: str, extraction: Extraction) -> ledger.LastLoad | None:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import difflib
 import os
 import time
-from collections.abc import Iterator
-from contextlib import chdir, contextmanager
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import click
 import dagster as dg
-from filelock import FileLock
 
 from warehouse import progress
 from warehouse.definitions import defs
@@ -21,6 +17,7 @@ from warehouse.errors import WarehouseError
 from warehouse.load import FORCE_TAG
 from warehouse.partitions import daily, parse_day, parse_range, range_tags, span
 from warehouse.refresh import difference
+from warehouse.runs import history
 from warehouse.settings import ROOT, load_settings
 from warehouse.store import snapshots
 from warehouse.tables import ORDERS_DAILY
@@ -165,25 +162,6 @@ def select(selection: str | None) -> list[dg.AssetKey]:
             safe="Nothing was run.",
             todo=f"{hint}Known are {', '.join(known)}.",
         ) from None
-
-
-@contextmanager
-def history() -> Iterator[dg.DagsterInstance]:
-    """Open the run history that `dagster dev` shows too."""
-    given = os.environ.get("DAGSTER_HOME")
-    home = Path(given) if given else ROOT / ".dagster"
-    with chdir(ROOT):  # the relative paths in dagster.yaml count from here
-        home.mkdir(parents=True, exist_ok=True)
-        # Two processes that make the history's tables at the same moment trip over each other.
-        with FileLock(home / "lock"):
-            instance = (
-                dg.DagsterInstance.get() if given else dg.DagsterInstance.from_config(str(ROOT))
-            )
-            # Each is made when it is first asked for.
-            assert instance.run_storage and instance.event_log_storage
-            assert instance.schedule_storage
-        with instance:
-            yield instance
 
 
 def _for_people(error: BaseException) -> WarehouseError:

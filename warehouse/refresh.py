@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from warehouse.fingerprint import changed_days, ranges
-from warehouse.load import source
 from warehouse.mysql.days import ID, UPDATED, day_fingerprints
 from warehouse.mysql.plan import DayRange
+from warehouse.origin import source
 from warehouse.partitions import all_days, daily, span
 from warehouse.settings import load_settings
 from warehouse.store import days as store_days

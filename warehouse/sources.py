@@ -6,10 +6,11 @@ from datetime import timedelta
 import dagster as dg
 
 from warehouse.automation import STALE, by_automation
-from warehouse.load import Result, load, source
+from warehouse.load import Result, load
 from warehouse.mysql.plan import DayRange
 from warehouse.mysql.session import connect, plain_errors
 from warehouse.mysql.version import table_version
+from warehouse.origin import source
 from warehouse.partitions import daily
 from warehouse.settings import load_settings
 from warehouse.tables import DAY_COLUMN, ORDERS, ORDERS_DAILY

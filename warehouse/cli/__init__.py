@@ -19,6 +19,7 @@ for command in (
     build.refresh,
     query.sql,
     look.status,
+    look.doctor,
     snapshots.history,
     snapshots.rollback,
     sample.sample_mysql,

@@ -2,42 +2,180 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from warehouse.cli.people import errors_for_people, show
-from warehouse.settings import load_settings
-from warehouse.store import ledger, snapshots
+from warehouse.cli.people import errors_for_people
+from warehouse.settings import Settings, load_settings
+from warehouse.store import holders
+
+if TYPE_CHECKING:
+    from warehouse.runs import History
+    from warehouse.status import Asset, Kept, Outlook
+
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
 @click.command()
 def status() -> None:
-    """Show what the warehouse holds: each table and view, its rows, how old the data is."""
+    """Show what the warehouse holds, how old it is, and who holds it open.
+
+    Three tables: each table and view with its rows, its age and where it came from; the snapshots
+    with the processes that have them open; the last run of each, until when a source is fresh
+    (WAREHOUSE_FRESHNESS_MINUTES), and when it is loaded again, if `just dev` runs. MySQL is not
+    asked. The first two come from the file, at once; the third one from the run history, two
+    seconds later.
+    """
     with errors_for_people():
-        _status(load_settings().path)
+        _status(load_settings())
 
 
-def _status(path: Path) -> None:
-    with snapshots.read(path) as connection:
-        show(
-            connection.sql(
-                f"""
-                SELECT table_name AS "table", estimated_size AS rows, started_at AS loaded_at,
-                  date_trunc('second', now() - started_at) AS age,
-                  host || ':' || port || '/' || database || '.' || source_table AS "from"
-                FROM {ledger.TABLE} JOIN duckdb_tables() USING (table_name)
-                QUALIFY row_number() OVER (PARTITION BY table_name ORDER BY started_at DESC) = 1
-                """
-            )
+def _status(settings: Settings) -> None:
+    from warehouse import status
+
+    now = datetime.now(UTC)
+    _say_writer(settings.path, now)
+    found = status.assets(settings.path)
+    _print(("asset", "rows", "loaded", "age", "source"), [_asset(asset, now) for asset in found])
+    kept = status.files(settings.path)
+    click.echo()
+    _print(("snapshot", "size", "open in"), [_kept(snapshot) for snapshot in kept])
+    click.echo()
+    sys.stdout.flush()  # Dagster takes its time
+    history = _history([asset.name for asset in found], now)
+    tick = None
+    if history and history.reloading:
+        from warehouse.automation import every_minutes
+
+        tick = every_minutes(settings.freshness_minutes)
+    runs = status.outlook(found, history, settings.freshness_minutes, tick, now)
+    header = ("asset", "freshness", "last run", "when", "result", "next load")
+    _print(header, [_run(run, now) for run in runs])
+    _say_more(settings.path, found, kept, history)
+
+
+def _say_writer(path: Path, now: datetime) -> None:
+    if writer := holders.writer(path):
+        click.echo(
+            f"A snapshot is being written since {_clock(writer.since)} "
+            f"({_span(now - writer.since)}) by {writer.name}. Readers see the last whole one.",
+            err=True,
         )
-        show(
-            connection.sql(
-                'SELECT view_name AS "view", comment AS meaning FROM duckdb_views() '
-                "WHERE NOT internal ORDER BY view_name"
-            )
+
+
+def _asset(asset: Asset, now: datetime) -> Sequence[str]:
+    rows = "" if asset.rows is None else f"{asset.rows:,}"
+    if asset.loaded is None:
+        return asset.name, rows, "", "", "view" if asset.view else "table"
+    loaded = asset.loaded.started_at
+    return asset.name, rows, _clock(loaded), _span(now - loaded), asset.loaded.source
+
+
+def _kept(snapshot: Kept) -> Sequence[str]:
+    size = "pruned" if snapshot.size is None else f"{snapshot.size / 1e6:,.1f} MB"
+    readers = ", ".join(f"{r.program} (process {r.process})" for r in snapshot.open_in)
+    return f"{snapshot.number}{', the newest' * snapshot.newest}", size, readers
+
+
+def _run(outlook: Outlook, now: datetime) -> Sequence[str]:
+    fresh = ""
+    if until := outlook.fresh_until:
+        fresh = f"{'fresh until' if until > now else 'stale since'} {_clock(until)}"
+    run = outlook.last_run
+    next_load = f"about {_clock(outlook.next_load)}" if outlook.next_load else ""
+    if run is None:
+        return outlook.name, fresh, "", "", "", next_load
+    return outlook.name, fresh, run.run_id[:8], _clock(run.at), run.result, next_load
+
+
+def _history(names: list[str], now: datetime) -> History | None:
+    """Open the run history if there is one: to look at it must not make it."""
+    from warehouse import runs
+
+    if not runs.there():
+        return None
+    with runs.history() as instance:
+        return runs.look(instance, names, now)
+
+
+def _say_more(
+    path: Path, found: Sequence[Asset], kept: Sequence[Kept], history: History | None
+) -> None:
+    newest = kept[-1]
+    sizes = [snapshot.size for snapshot in kept if snapshot.size is not None]
+    lines = [
+        f"Snapshot {newest.number}, {sizes[-1] / 1e6:,.1f} MB: {path}. "
+        f"On disk {'are' if len(sizes) > 1 else 'is'} {len(sizes)}, {sum(sizes) / 1e6:,.1f} MB."
+    ]
+    if uncounted := [asset.name for asset in found if asset.rows is None]:
+        lines.append(f"To count takes longer: the rows of {', '.join(uncounted)}.")
+    if history is None:
+        lines.append("There is no run history here: runs that failed are not known.")
+    if history and history.reloading:
+        lines.append("`dagster dev` runs here: it loads what is stale, and changed in MySQL.")
+    elif history and history.developing:
+        lines.append(
+            "`dagster dev` runs here with its sensor stale_sources off: nothing is loaded by "
+            "itself."
         )
-        snapshot = snapshots.newest(path)
-        assert snapshot is not None
-        size = snapshot.file.stat().st_size
-        click.echo(f"Snapshot {snapshot.number}, {size / 1e6:.1f} MB: {path}", err=True)
+    else:
+        lines.append("Nothing is loaded by itself unless `just dev` runs.")
+    click.echo("\n" + "\n".join(lines), err=True)
+
+
+@click.command()
+def doctor() -> None:
+    """Check everything that a load needs, and say how to mend what is wrong.
+
+    The settings, the connection to MySQL, the account's privileges, TLS, the table with its
+    columns and indexes, the disk, the installed versions, and what was left behind. MySQL is asked
+    about the table and for none of its rows, and nothing is changed. A line each: ok, warning or
+    failure, the last two with what to do. The exit code is 1 if anything fails.
+    """
+    from warehouse.doctor import examine
+    from warehouse.doctor.findings import Verdict
+
+    count = dict.fromkeys(Verdict, 0)
+    with errors_for_people():
+        for name, finding in examine():
+            count[finding.verdict] += 1
+            click.echo(f"{finding.verdict.value:<11}  {name:<11}  {finding.text}")
+            for line in finding.todo.splitlines():
+                click.echo(f"{'':<11}  {'':<11}  -> {line}")
+    told = ", ".join(f"{number} {verdict.value}" for verdict, number in count.items() if number)
+    click.echo(f"\n{told}.", err=True)
+    if count[Verdict.FAILURE]:
+        sys.exit(1)
+
+
+def _print(header: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """Print a table, numbers to the right."""
+    from tabulate import tabulate
+
+    right = {"rows", "size", "age"}
+    text = tabulate(
+        lines,
+        headers=header,
+        tablefmt="plain",
+        disable_numparse=True,
+        colalign=["right" if name in right else "left" for name in header] if lines else None,
+    )
+    click.echo("\n".join(line.rstrip() for line in text.splitlines()))
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _span(length: timedelta) -> str:
+    """Say a length of time in its largest unit."""
+    seconds = max(int(length.total_seconds()), 0)
+    for unit, size in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size} {unit}{'s' * (seconds // size != 1)}"
+    return "now"

@@ -128,18 +128,23 @@ def _columns(chunk: Any, types: list[pa.DataType]) -> Iterator[Any]:
 READERS: dict[str, Reader] = {"connectorx": read_connectorx, "pymysql": read_pymysql}
 
 
+def needs_pymysql(plan: Plan) -> list[str]:
+    """Return what of a source ConnectorX cannot use."""
+    beyond = {
+        "a Unix socket": plan.server.socket,
+        "a client certificate": plan.server.cert,
+        "the embedded sample server": "mimic" in plan.server_version,
+    }
+    return [what for what, used in beyond.items() if used]
+
+
 def choose_reader(plan: Plan, wanted: str) -> str:
     """Return the reader's name: for `auto` the fast one wherever it can connect.
 
     Raises:
         WarehouseError: ConnectorX was asked for, and the URL asks for what it cannot do.
     """
-    needs_pymysql = {
-        "a Unix socket": plan.server.socket,
-        "a client certificate": plan.server.cert,
-        "the embedded sample server": "mimic" in plan.server_version,
-    }
-    reasons = [what for what, needed in needs_pymysql.items() if needed]
+    reasons = needs_pymysql(plan)
     if wanted == "auto":
         return "pymysql" if reasons else "connectorx"
     if wanted == "connectorx" and reasons:

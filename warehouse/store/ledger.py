@@ -82,6 +82,8 @@ class LastLoad:
     rows: int
     query: str
     version: str | None
+    run_id: str
+    source: str
 
 
 def last_load(connection: duckdb.DuckDBPyConnection, table: str) -> LastLoad | None:
@@ -95,8 +97,9 @@ def last_load(connection: duckdb.DuckDBPyConnection, table: str) -> LastLoad | N
     if "source_version" not in columns:
         return None
     found = connection.execute(
-        f"SELECT started_at, rows, query, source_version FROM {TABLE} WHERE table_name = ? "
-        "ORDER BY started_at DESC LIMIT 1",
+        "SELECT started_at, rows, query, source_version, run_id, "
+        "host || ':' || port || '/' || database || '.' || source_table "
+        f"FROM {TABLE} WHERE table_name = ? ORDER BY started_at DESC LIMIT 1",
         [table],
     ).fetchone()
     return LastLoad(*found) if found else None

@@ -1,0 +1,186 @@
+"""What `doctor` says of a real MariaDB and MySQL; it asks for no row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.conftest import WarehouseEnv
+from tests.servers.launch import PASSWORD, Database
+from tests.servers.orders import make_orders, order
+from tests.test_doctor import FAILURE, NOT_CHECKED, OK, WARNING, bad, said
+
+
+@pytest.fixture
+def shop(server: Database, warehouse_env: WarehouseEnv) -> Database:
+    """A server with orders, read by an account that only may read."""
+    make_orders(server, [order(1)])
+    warehouse_env.configure(mysql_url=server.url())
+    server.clear_log()
+    return server
+
+
+@contextmanager
+def account(shop: Database, *grants: str) -> Iterator[str]:
+    """Make an account of some more rights. Yields its URL."""
+    shop.run(
+        f"CREATE USER other@'%' IDENTIFIED BY '{PASSWORD}'",
+        *(f"GRANT {grant} TO other@'%'" for grant in grants),
+    )
+    try:
+        yield shop.url(user="other")
+    finally:
+        shop.run("DROP USER other@'%'")
+
+
+def test_a_read_only_account(shop: Database) -> None:
+    found = said()
+    assert set(bad(found)) <= {"index"}, bad(found)
+    assert found["privileges"][0].text == "The account can write nothing."
+    assert re.search(r"answers in \d+\.\d ms\. It is \d+\.\d+\.\d+", found["connection"][0].text)
+    assert found["reader"][0].text == "connectorx: the fast one can connect."
+    assert "12 columns" in found["table"][0].text
+    assert not any(PASSWORD in f.text + f.todo for findings in found.values() for f in findings)
+
+    asked = shop.queries()
+    assert "SET SESSION TRANSACTION READ ONLY" in asked
+    of_the_table = [query for query in asked if "FROM `orders`" in query]
+    assert len(of_the_table) == 1 and of_the_table[0].endswith("\nLIMIT 0")
+
+
+def test_an_account_that_may_write(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    with account(shop, "SELECT, INSERT, UPDATE (note) ON shop.orders") as url:
+        warehouse_env.configure(mysql_url=url)
+        finding = bad(said())["privileges"]
+    assert finding.verdict is WARNING
+    assert "INSERT, UPDATE on shop.orders" in finding.text
+    assert "GRANT SELECT ON `shop`.`orders`" in finding.todo
+
+
+def test_an_account_that_may_write_by_its_role(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    default = {"mariadb": "SET DEFAULT ROLE r FOR", "mysql": "ALTER USER"}[shop.kind]
+    role = {"mariadb": "", "mysql": " DEFAULT ROLE r"}[shop.kind]
+    shop.run("CREATE ROLE r", "GRANT DELETE ON shop.* TO r")
+    try:
+        with account(shop, "SELECT ON shop.orders", "USAGE ON *.*") as url:
+            shop.run("GRANT r TO other@'%'", f"{default} other@'%'{role}")
+            warehouse_env.configure(mysql_url=url)
+            assert "DELETE on shop.*" in bad(said())["privileges"].text
+    finally:
+        shop.run("DROP ROLE r")
+
+
+def test_an_account_without_select(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    with account(shop, "INSERT ON shop.orders", "SELECT (id) ON shop.orders") as url:
+        warehouse_env.configure(mysql_url=url)
+        found = bad(said())
+    assert found["select"].verdict is FAILURE
+    assert "Ask for SELECT on it." in found["select"].todo
+
+
+def test_a_wrong_password(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    warehouse_env.configure(mysql_url=shop.url(password="guess"))
+    found = said()
+    assert found["connection"][0].verdict is FAILURE
+    assert "wrong user or password" in found["connection"][0].text
+    for name in ("TLS", "privileges", "table", "views", "index"):
+        assert [finding.verdict for finding in found[name]] == [NOT_CHECKED], name
+    assert found["disk"][0].verdict is OK
+    assert not any("guess" in f.text + f.todo for findings in found.values() for f in findings)
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_missing_table(warehouse_env: WarehouseEnv) -> None:
+    warehouse_env.configure(orders_table="oders")
+    found = said()
+    assert found["table"][0].verdict is FAILURE
+    assert "Did you mean orders?" in found["table"][0].text
+    assert found["views"][0].verdict is NOT_CHECKED
+    assert found["privileges"][0].verdict is OK
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_condition_that_mysql_does_not_take(warehouse_env: WarehouseEnv) -> None:
+    warehouse_env.configure(orders_where="colour = 1 -- red")
+    finding = bad(said())["select"]
+    assert finding.verdict is FAILURE and "WAREHOUSE_ORDERS_WHERE" in finding.todo
+    warehouse_env.configure(orders_where="id > 3 -- many")
+    assert "select" not in bad(said())
+
+
+def test_a_column_that_the_views_name_is_gone(shop: Database) -> None:
+    shop.run("ALTER TABLE orders DROP COLUMN amount")
+    finding = bad(said())["views"]
+    assert finding.verdict is FAILURE
+    assert "amount" in finding.text and re.search(r"warehouse/sql/\S+\.sql:\d+", finding.text)
+
+
+def test_the_index_on_the_day(shop: Database) -> None:
+    finding = bad(said())["index"]
+    assert finding.verdict is WARNING and "There is none on order_date" in finding.text
+
+    shop.run("CREATE INDEX by_customer ON orders (customer_id, order_date)")
+    assert "There is none on order_date" in bad(said())["index"].text
+    shop.run("CREATE INDEX by_day ON orders (order_date)")
+    shop.run("CREATE INDEX the_wrong_way_round ON orders (updated_at, order_date)")
+    finding = bad(said())["index"]
+    assert "There is one on order_date, but none on (order_date, updated_at)" in finding.text
+
+    statement = finding.todo.splitlines()[-1]
+    assert statement.startswith("CREATE INDEX ")
+    shop.run(statement.rstrip(";"))
+    found = said()
+    assert "index" not in bad(found)
+    assert found["index"][0].text.startswith("There is one on (order_date, updated_at)")
+
+
+def test_a_table_that_is_a_view(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    shop.run("CREATE VIEW some_orders AS SELECT * FROM orders")
+    warehouse_env.configure(orders_table="some_orders")
+    found = said()
+    assert found["index"][0].verdict is OK and "is a view" in found["index"][0].text
+
+
+def test_a_table_without_days(shop: Database) -> None:
+    shop.run("ALTER TABLE orders MODIFY order_date VARCHAR(10)")
+    finding = bad(said())["index"]
+    assert finding.verdict is WARNING and "it is varchar(10)" in finding.text
+
+
+def test_a_server_that_cuts_a_long_answer(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    variable, value = {
+        "mariadb": ("max_statement_time", "90"),
+        "mysql": ("max_execution_time", "90000"),
+    }[shop.kind]
+    assert "limits" not in bad(said())
+    try:
+        shop.run(f"SET GLOBAL {variable} = {value}")
+        finding = bad(said())["limits"]
+        assert "stops each query after 90 s" in finding.text
+        warehouse_env.configure(query_budget_seconds=600)
+        found = said()
+        assert "limits" not in bad(found) and "600 s" in found["limits"][-1].text
+        shop.run("SET GLOBAL net_write_timeout = 5")
+        assert "net_write_timeout is 5 s" in bad(said())["limits"].text
+    finally:
+        shop.run(f"SET GLOBAL {variable} = 0", "SET GLOBAL net_write_timeout = 60")
+
+
+def test_tls(mysql: Database, warehouse_env: WarehouseEnv) -> None:
+    """MySQL makes its own certificates at its first start."""
+    mysql.start()
+    make_orders(mysql)
+    warehouse_env.configure(mysql_url=mysql.url())
+    assert "Not encrypted" in said()["TLS"][0].text
+    warehouse_env.configure(mysql_url=f"{mysql.url()}?ssl_mode=required")
+    assert re.match(r"Encrypted with TLSv1\.\d \(\S+\); .* not verified", said()["TLS"][0].text)
+    authority = mysql.data / "ca.pem"
+    warehouse_env.configure(mysql_url=f"{mysql.url()}?ssl_mode=verify_ca&ssl_ca={authority}")
+    assert "certificate is verified" in said()["TLS"][0].text
+    warehouse_env.configure(mysql_url=f"{mysql.url()}?ssl_ca={authority}")
+    found = bad(said())
+    assert found["connection"].verdict is FAILURE and "ssl_ca" in found["connection"].todo
+    assert found["TLS"].verdict is NOT_CHECKED

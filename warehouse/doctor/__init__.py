@@ -1,0 +1,69 @@
+"""The checks behind `doctor`, one after the other, each on its own feet.
+
+`settings`, `source` (MySQL) and `house` (files, disk, versions) hold them; `case` is what they look
+at. A check yields findings, or raises an error for people, which is a failure. One that needs what
+an earlier one did not find says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from warehouse.doctor import house, settings, source
+from warehouse.doctor.case import Case
+from warehouse.doctor.findings import Finding, Verdict, failure
+from warehouse.errors import WarehouseError
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: what it is called, who does it, and which one it builds on."""
+
+    name: str
+    run: Callable[[Case], Iterator[Finding]]
+    needs: str = ""
+
+
+CHECKS = (
+    Check("settings", settings.values),
+    Check("variables", settings.variables),
+    Check("connection", source.connection, needs="settings"),
+    Check("TLS", source.encryption, needs="connection"),
+    Check("privileges", source.privileges, needs="connection"),
+    Check("limits", source.limits, needs="connection"),
+    Check("table", source.table, needs="connection"),
+    Check("reader", source.reader, needs="table"),
+    Check("select", source.select, needs="table"),
+    Check("views", source.views, needs="table"),
+    Check("index", source.index, needs="table"),
+    Check("folder", house.folder, needs="settings"),
+    Check("disk", house.disk, needs="settings"),
+    Check("warehouse", house.warehouse, needs="settings"),
+    Check("leftovers", house.leftovers, needs="settings"),
+    Check("versions", house.versions),
+    Check("history", house.history),
+)
+
+
+def examine() -> Iterator[tuple[str, Finding]]:
+    """Run every check. Yields each finding with its check's name, as it is found."""
+    failed: set[str] = set()
+    with Case() as case:
+        for check in CHECKS:
+            for finding in _run(check, case, failed):
+                if finding.verdict in (Verdict.FAILURE, Verdict.NOT_CHECKED):
+                    failed.add(check.name)
+                yield check.name, finding
+
+
+def _run(check: Check, case: Case, failed: set[str]) -> Iterator[Finding]:
+    if check.needs in failed:
+        yield Finding(Verdict.NOT_CHECKED, f"It needs the {check.needs}.", "Mend that first.")
+        return
+    try:
+        yield from check.run(case)
+    except WarehouseError as error:
+        yield failure(error.what, error.todo)
+    except OSError as error:
+        yield failure(f"It could not be looked at: {error}.", "Mend that, and run again.")

@@ -1,0 +1,252 @@
+"""The checks of this machine: the folder, the disk, the file, what was left, what is installed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import duckdb
+from packaging.requirements import Requirement
+
+from warehouse import runs
+from warehouse.doctor.case import Case
+from warehouse.doctor.findings import Finding, failure, ok, warning
+from warehouse.settings import ROOT
+from warehouse.store import holders, snapshots
+
+TIMES = 3
+"""A refresh needs so many times the warehouse's size for a moment."""
+
+LOCK = ROOT / "requirements.lock"
+SHOWN = ("dagster", "duckdb", "connectorx", "pymysql", "pyarrow", "pandas")
+MOUNTS = Path("/proc/mounts")
+NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "gluster", "lustre", "fuse.")
+"""How the types of network drives begin."""
+
+
+def folder(case: Case) -> Iterator[Finding]:
+    """See that the warehouse's folder can do what a snapshot needs. Tried in a folder beside it."""
+    beside = _existing(case.settings.path.parent)
+    kind = _file_system(beside)
+    if kind and kind.startswith(NETWORK):
+        yield warning(
+            f"{beside} is on a network drive ({kind}), where locks and links are not to be "
+            "relied upon.",
+            "Set WAREHOUSE_PATH to a local disk.",
+        )
+    try:
+        with tempfile.TemporaryDirectory(prefix=".doctor-", dir=beside) as name:
+            _try_out(Path(name))
+    except OSError as error:
+        yield failure(
+            f"{beside} cannot hold a warehouse: {error.strerror or error}.",
+            "Make it writable, or set WAREHOUSE_PATH to a local folder that is.",
+        )
+        return
+    yield ok(f"{beside} can be written; links and locks work{f' ({kind})' if kind else ''}.")
+
+
+def _try_out(here: Path) -> None:
+    """Replace a link, and lock a file against a second one who asks.
+
+    Raises:
+        OSError: one of them does not work.
+    """
+    (here / "file").write_text("here")
+    for link in (here / "first", here / "second"):
+        link.symlink_to("file")
+    (here / "second").replace(here / "first")
+    if (here / "first").read_text() != "here":
+        raise OSError("a link does not lead to its file")
+    with (here / "lock").open("w") as one, (here / "lock").open("w") as other:
+        fcntl.flock(one, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+    raise OSError("locks do not lock")
+
+
+def _existing(path: Path) -> Path:
+    return next(part for part in (path, *path.parents) if part.exists())
+
+
+def _file_system(path: Path) -> str | None:
+    """Return the type of the file system that holds a path, where Linux tells."""
+    if not MOUNTS.exists():
+        return None
+    best, kind = 0, None
+    for line in MOUNTS.read_text().splitlines():
+        _, point, type_, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        if path.resolve().is_relative_to(point) and len(point) >= best:
+            best, kind = len(point), type_
+    return kind
+
+
+def disk(case: Case) -> Iterator[Finding]:
+    """See that a refresh has room."""
+    path = case.settings.path
+    newest = snapshots.newest(path)
+    size = newest.file.stat().st_size if newest and newest.file.exists() else 0
+    yield judge_disk(shutil.disk_usage(_existing(path.parent)).free, size)
+
+
+def judge_disk(free: int, size: int) -> Finding:
+    """Judge the bytes that are free by the size of the newest snapshot."""
+    text = f"{free / 1e9:,.1f} GB are free, and the warehouse has {size / 1e9:,.3f} GB"
+    needed = TIMES * size
+    todo = (
+        f"Make room for {needed / 1e9:,.1f} GB, set WAREHOUSE_KEEP_SNAPSHOTS lower, or move the "
+        "warehouse with WAREHOUSE_PATH."
+    )
+    if free < size:
+        return failure(f"{text}: not even its copy has room.", todo)
+    if free < needed:
+        return warning(f"{text}: a refresh needs {TIMES} times its size for a moment.", todo)
+    return ok(f"{text}: room for a refresh.")
+
+
+def warehouse(case: Case) -> Iterator[Finding]:
+    """See that the newest snapshot can be opened, and that its views work."""
+    path = case.settings.path
+    newest = snapshots.newest(path)
+    if newest is None:
+        yield ok(f"There is none at {path} yet: `just materialize` builds it.")
+        return
+    try:
+        with snapshots.read(path) as connection:
+            views = connection.execute(
+                "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+            ).fetchall()
+            for (view,) in views:
+                connection.execute(f'DESCRIBE "{view}"')
+    except duckdb.Error as error:
+        yield failure(
+            f"{path}: {str(error).splitlines()[0]}",
+            "`just history` lists the snapshots, `just rollback NUMBER` makes an older one the "
+            "newest again.",
+        )
+        return
+    yield ok(f"Snapshot {newest.number} at {path} opens, and its {len(views)} views work.")
+
+
+def leftovers(case: Case) -> Iterator[Finding]:
+    """See what a killed writer, an older setting or a cache left on the disk."""
+    path = case.settings.path
+    house = path.parent / snapshots.FOLDER
+    found = [*_staging(path, house), *_numbers(path, house, case.settings.keep_snapshots)]
+    yield from found or [ok("Nothing is left over from a write.")]
+    yield from _pickles()
+
+
+def _staging(path: Path, house: Path) -> Iterator[Finding]:
+    if not (house / "staging").exists():
+        return
+    if writer := holders.writer(path):
+        yield ok(f"{writer.name} is writing a snapshot, since {writer.since.astimezone():%H:%M}.")
+        return
+    last = holders.last_writer(path)
+    yield warning(
+        f"{house / 'staging'} ({_size(house / 'staging')}) is left over: "
+        f"{last.name if last else 'a writer'} did not come to its end.",
+        "The next load removes it, and nobody reads it.",
+    )
+
+
+def _numbers(path: Path, house: Path, keep: int) -> Iterator[Finding]:
+    newest = snapshots.newest(path)
+    if newest is None or not house.is_dir():
+        return
+    on_disk = snapshots.snapshots(house)
+    unlinked = [entry for entry in on_disk if int(entry.name) > newest.number]
+    for entry in unlinked if holders.writer(path) is None else []:
+        yield warning(
+            f"Snapshot {int(entry.name)} ({_size(entry)}) was written and never linked.",
+            "The next load removes it, and nobody reads it.",
+        )
+    beyond = on_disk[: max(len(on_disk) - len(unlinked) - keep, 0)]
+    if beyond:
+        numbers = ", ".join(str(int(entry.name)) for entry in beyond)
+        yield warning(
+            f"{len(beyond)} snapshot{'s' * (len(beyond) != 1)} more than the {keep} of "
+            f"WAREHOUSE_KEEP_SNAPSHOTS on the disk: {numbers}.",
+            "The next load removes what is too much.",
+        )
+
+
+def _pickles() -> Iterator[Finding]:
+    pickles = ROOT / ".dagster" / "pickles"
+    if pickles.exists():
+        yield ok(
+            f"{pickles} holds {_size(pickles)} of the I/O manager pickle_cache; what is not used "
+            "any more may be removed."
+        )
+
+
+def _size(folder: Path) -> str:
+    size = sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file())
+    return f"{size / 1e6:,.1f} MB"
+
+
+def versions(_: Case) -> Iterator[Finding]:
+    """See that what is installed is what the lock says."""
+    shown = ", ".join(f"{name} {version(name)}" for name in SHOWN)
+    yield ok(f"Python {platform.python_version()}, {shown}, {platform.system()}.")
+    if not LOCK.exists():
+        return
+    locked = [Requirement(line) for line in _pins(LOCK.read_text(encoding="utf-8"))]
+    wanted = [r for r in locked if r.marker is None or r.marker.evaluate()]
+    differ = [f"{r} ({have or 'missing'})" for r in wanted if not _same(r, have := _have(r.name))]
+    if differ:
+        yield warning(
+            f"{len(differ)} of {len(wanted)} packages are not as {LOCK.name} says: "
+            f"{', '.join(differ)}.",
+            f".venv/bin/python -m pip install --require-hashes -r {LOCK.name}",
+        )
+    else:
+        yield ok(f"All {len(wanted)} packages are as {LOCK.name} says.")
+
+
+def _pins(lock: str) -> Iterator[str]:
+    """Return the requirements of a lock, without their hashes."""
+    for line in lock.splitlines():
+        if line[:1].isalnum():
+            yield line.removesuffix("\\").strip()
+
+
+def _have(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _same(wanted: Requirement, have: str | None) -> bool:
+    return have is not None and wanted.specifier.contains(have, prereleases=True)
+
+
+def history(_: Case) -> Iterator[Finding]:
+    """See where Dagster keeps its runs."""
+    home, given = runs.home(), "DAGSTER_HOME" in os.environ
+    if given and not (home.is_absolute() and home.is_dir()):
+        yield failure(
+            f"DAGSTER_HOME is {home}, which is not the whole path of a folder that is there.",
+            "Make the folder, or unset DAGSTER_HOME: the history is then in .dagster here.",
+        )
+    elif given and not (home / "dagster.yaml").exists():
+        yield warning(
+            f"DAGSTER_HOME is {home}, without a dagster.yaml: Dagster's defaults hold there, its "
+            "telemetry included.",
+            f"Copy dagster.yaml there, or unset DAGSTER_HOME: the history is then in {ROOT}.",
+        )
+    elif not os.access(_existing(home), os.W_OK):
+        yield failure(f"{home} cannot be written.", "Make it writable: each run is noted there.")
+    else:
+        yield ok(f"Runs are noted in {home}{'' if given else ' (dagster.yaml)'}.")

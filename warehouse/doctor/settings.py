@@ -1,0 +1,77 @@
+"""The checks of the settings: what is set and where, and what was meant to be."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+
+from dotenv import dotenv_values
+from pydantic import SecretStr
+
+from warehouse.doctor.case import Case
+from warehouse.doctor.findings import Finding, ok, warning
+from warehouse.errors import WarehouseError
+from warehouse.mysql.url import parse_url
+from warehouse.settings import ROOT, Settings
+
+PREFIX = "WAREHOUSE_"
+KNOWN = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+
+
+def values(case: Case) -> Iterator[Finding]:
+    """See that the settings can be read, and show each that is set. Never a password."""
+    settings = case.settings
+    env, file = _environment(), _file()
+    names = [name for name in KNOWN if name in env or name in file]
+    there = (ROOT / ".env").exists()
+    yield ok(f"{len(names)} of {len(KNOWN)} are set; .env is {'' if there else 'not '}there.")
+    for name in names:
+        where = ".env" if name not in env else "environment"
+        both = ", which wins over .env" if name in env and name in file else ""
+        yield ok(f"{name}={_shown(settings, name)} ({where}{both})")
+    if settings.mysql_url is None:
+        yield ok("WAREHOUSE_MYSQL_URL is not set: what follows is about the sample server.")
+
+
+def variables(_: Case) -> Iterator[Finding]:
+    """See that each variable with the prefix is one of ours."""
+    env, file = _environment(), _file()
+    unknown = sorted({*env, *file} - {*KNOWN})
+    for name in unknown:
+        close = difflib.get_close_matches(name, KNOWN, n=1)
+        where = "in the environment" if name in env else "in .env"
+        yield warning(
+            f"{name} {where} is not a setting, and has no effect.",
+            f"Did you mean {close[0]}?" if close else "Take it out; README.md lists the settings.",
+        )
+    if not unknown:
+        yield ok(f"All variables {PREFIX}… are settings.")
+
+
+def _ours(variables: Mapping[str, str | None]) -> dict[str, str]:
+    """Return those that are set and begin as ours do, without regard to case."""
+    return {
+        name.upper(): value
+        for name, value in variables.items()
+        if value and name.upper().startswith(PREFIX)
+    }
+
+
+def _environment() -> dict[str, str]:
+    return _ours(os.environ)
+
+
+def _file() -> dict[str, str]:
+    file = Settings.model_config.get("env_file")
+    return _ours(dotenv_values(str(file))) if file else {}
+
+
+def _shown(settings: Settings, name: str) -> str:
+    value = getattr(settings, name.removeprefix(PREFIX).lower())
+    if not isinstance(value, SecretStr):
+        return str(value)
+    try:
+        return parse_url(value.get_secret_value()).name
+    except WarehouseError:
+        return "***"

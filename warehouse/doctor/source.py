@@ -1,0 +1,170 @@
+"""The checks of MySQL: the connection, the account, and the table. No row is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from warehouse.doctor.case import Case
+from warehouse.doctor.findings import Finding, ok, warning
+from warehouse.errors import WarehouseError
+from warehouse.mysql import inspect
+from warehouse.mysql.days import UPDATED
+from warehouse.mysql.plan import check_days, quote
+from warehouse.mysql.readers import choose_reader, needs_pymysql
+from warehouse.mysql.session import plain_errors
+from warehouse.tables import DAY_COLUMN, KNOWN_TABLES, ORDERS, ORDERS_DAILY
+from warehouse.views import check_views, load_views
+
+PATIENCE_SECONDS = 30
+"""DuckDB may keep MySQL waiting for a moment while it writes; the usual 60 are plenty."""
+
+
+def connection(case: Case) -> Iterator[Finding]:
+    """See that MySQL answers, and how far away it is."""
+    with plain_errors(case.server):
+        version = inspect.server_version(case.connection)
+        milliseconds = inspect.round_trip_seconds(case.connection) * 1000
+    yield ok(f"{case.server.name} answers in {milliseconds:.1f} ms. It is {version}.")
+
+
+def encryption(case: Case) -> Iterator[Finding]:
+    """See that nobody between here and there can read along, or pose as the server."""
+    yield judge_encryption(
+        inspect.tls(case.connection),
+        verified=case.server.tls.startswith("verify"),
+        remote=not inspect.on_this_machine(case.server),
+    )
+
+
+def judge_encryption(tls: inspect.Tls | None, *, verified: bool, remote: bool) -> Finding:
+    """Judge a connection. On this machine nobody stands between."""
+    if tls is None:
+        if remote:
+            return warning(
+                "The connection goes over the network and is not encrypted: the rows can be read "
+                "on the way.",
+                "Add ?ssl_ca=/path/ca.pem to WAREHOUSE_MYSQL_URL, or at least ?ssl_mode=required.",
+            )
+        return ok("Not encrypted, and it does not leave this machine.")
+    how = f"Encrypted with {tls.version} ({tls.cipher})"
+    if verified:
+        return ok(f"{how}; the server's certificate is verified.")
+    if remote:
+        return warning(
+            f"{how}, but nobody verified that the server is the one that it says it is.",
+            "Add ?ssl_ca=/path/ca.pem to WAREHOUSE_MYSQL_URL.",
+        )
+    return ok(f"{how}; the server's certificate is not verified.")
+
+
+def privileges(case: Case) -> Iterator[Finding]:
+    """See that the account can do no more than it has to."""
+    grants = inspect.writing_grants(case.connection)
+    if grants is None:
+        yield ok("The server does not tell what the account may do.")
+    elif grants:
+        shown = "; ".join(f"{', '.join(grant.privileges)} on {grant.where}" for grant in grants)
+        server = case.server
+        yield warning(
+            f"The account can write: {shown}. The warehouse only reads, in read-only sessions.",
+            "Use an account with no more than\n"
+            f"GRANT SELECT ON {quote(server.database)}.{quote(case.settings.orders_table)} TO …;",
+        )
+    else:
+        yield ok("The account can write nothing.")
+
+
+def limits(case: Case) -> Iterator[Finding]:
+    """See that the server will not cut a long answer short."""
+    found = inspect.limits(case.connection)
+    patience = found.get("net_write_timeout", PATIENCE_SECONDS)
+    if patience < PATIENCE_SECONDS:
+        yield warning(
+            f"net_write_timeout is {patience:.0f} s: MySQL hangs up on who takes no row for so "
+            "long, as DuckDB may on a busy disk.",
+            "Ask the DBA for the usual 60.",
+        )
+    budget = case.settings.query_budget_seconds
+    longest = found.get("max_statement_time") or found.get("max_execution_time") or 0
+    if longest and budget is None:
+        yield warning(
+            f"The server stops each query after {longest:g} s, the load as well.",
+            "Set WAREHOUSE_QUERY_BUDGET_SECONDS to what a load may take.",
+        )
+    elif budget is not None:
+        yield ok(f"A query may take {budget:g} s (WAREHOUSE_QUERY_BUDGET_SECONDS).")
+    else:
+        yield ok("A query may take as long as it takes.")
+
+
+def table(case: Case) -> Iterator[Finding]:
+    """See that the table is there, and that each column has a type that can be loaded."""
+    plan = case.plan
+    yield ok(
+        f"`{plan.table}`: {len(plan.columns)} columns, each with a rule for its type; about "
+        f"{plan.rows_estimate:,} rows."
+    )
+    if plan.binlog:
+        yield ok(f"The binary log stands at {plan.binlog}: receipts will say so.")
+    else:
+        yield ok("The binary log's position is not noted: there is none, or it may not be seen.")
+
+
+def reader(case: Case) -> Iterator[Finding]:
+    """Say who will read the rows, and why."""
+    wanted = case.settings.mysql_reader
+    chosen = choose_reader(case.plan, wanted)
+    why = "WAREHOUSE_MYSQL_READER says so"
+    if wanted == "auto":
+        reasons = needs_pymysql(case.plan)
+        why = f"ConnectorX cannot use {reasons[0]}" if reasons else "the fast one can connect"
+    yield ok(f"{chosen}: {why}.")
+
+
+def select(case: Case) -> Iterator[Finding]:
+    """See that MySQL takes the load's own SELECT: its privileges, and the operator's WHERE."""
+    where = case.settings.orders_where
+    sql = case.plan.select(where, "warehouse doctor: no rows")
+    inspect.check_select(case.connection, case.server, sql)
+    yield ok(f"MySQL accepts the SELECT{' with WAREHOUSE_ORDERS_WHERE' * bool(where)}.")
+
+
+def views(case: Case) -> Iterator[Finding]:
+    """See that the views will work on the table's columns."""
+    there = load_views(KNOWN_TABLES)
+    columns = {column.name: column.duckdb_type for column in case.plan.columns}
+    check_views(there, {ORDERS: columns, ORDERS_DAILY: columns})
+    yield ok(f"All {len(there)} views work on these columns.")
+
+
+def index(case: Case) -> Iterator[Finding]:
+    """See that the days can be found without reading the whole table."""
+    plan, server = case.plan, case.server
+    try:
+        check_days(plan, DAY_COLUMN)
+    except WarehouseError as error:
+        yield warning(error.what, error.todo)
+        return
+    if "mimic" in plan.server_version:
+        yield ok("The sample server needs none.")
+        return
+    if inspect.is_view(case.connection, server, plan.table):
+        yield ok(f"`{plan.table}` is a view: look at the indexes of the tables under it.")
+        return
+    found = inspect.indexes(case.connection, server, plan.table)
+    wanted = (DAY_COLUMN, UPDATED) if plan.column(UPDATED) else (DAY_COLUMN,)
+    names = ", ".join(wanted)
+    if any(columns[: len(wanted)] == wanted for columns in found):
+        yield ok(f"There is one on ({names}): days and their fingerprints are found by it.")
+        return
+    by_day = any(columns[0] == DAY_COLUMN for columns in found)
+    yield warning(
+        f"There is one on {DAY_COLUMN}, but none on ({names}): `just refresh` reads the rows of "
+        "all days for their fingerprints."
+        if by_day
+        else f"There is none on {DAY_COLUMN}: each load of some days of {ORDERS_DAILY} reads the "
+        f"whole table. {ORDERS} alone needs none.",
+        "Ask the DBA for it:\n"
+        f"CREATE INDEX {plan.table}_by_day ON {quote(server.database)}.{quote(plan.table)} "
+        f"({names});",
+    )
