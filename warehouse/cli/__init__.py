@@ -20,6 +20,7 @@ for command in (
     query.sql,
     look.status,
     snapshots.history,
+    snapshots.diff,
     snapshots.rollback,
     sample.sample_mysql,
 ):
