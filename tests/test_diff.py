@@ -104,7 +104,7 @@ def test_columns_added_removed_and_retyped(path: Path) -> None:
         path,
         "CREATE OR REPLACE TABLE t AS SELECT 1::BIGINT AS id, 1.5::DOUBLE AS amount, 2 AS n, "
         "TIMESTAMP '2026-11-01 00:00' AS day, TIMESTAMPTZ '2026-11-01 12:00+00' AS at, "
-        "'x' AS come, 1::DECIMAL(38,30) AS big",
+        "'x' AS come, NULL::DECIMAL(38,30) AS big",
     )
     found = warehouse.diff("t")
     assert found.columns_added == {"come": "VARCHAR"}
@@ -113,7 +113,7 @@ def test_columns_added_removed_and_retyped(path: Path) -> None:
     assert found.columns_retyped["amount"] == Retyped("DECIMAL(5,2)", "DOUBLE", "DOUBLE")
     assert found.columns_retyped["n"] == Retyped("VARCHAR", "INTEGER", "VARCHAR")
     assert set(found.columns_retyped) == {"id", "amount", "n", "day", "at", "big"}
-    # A value that the common type cannot hold is not the same as one that it can.
+    # A value that the common type cannot hold is not the same as none.
     assert found.values == {"n": 1, "big": 1}
     assert (found.added, found.removed, found.changed) == (0, 0, 1)
     for said in (

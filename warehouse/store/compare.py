@@ -24,6 +24,9 @@ MEMORY_LIMIT = "500MB"
 EXAMPLES = 3
 """How many rows are shown of each column."""
 
+SMALL = 100_000
+"""A view of so many rows is computed once; a larger one anew each time, for it would be spilled."""
+
 LEADING = 3
 """How many of the first columns may make a key: a view with GROUP BY mostly begins with them."""
 
@@ -115,31 +118,32 @@ def take(
 ) -> dict[str, str]:
     """Call a table's rows in one of the snapshots `old_rows` or `new_rows`; return its columns.
 
-    A view is computed once, not each time that its rows are asked for.
-
     Raises:
         WarehouseError: it is not there; names what looks like it.
     """
-    kinds = dict(
+    is_view = dict(
         connection.execute(
-            "SELECT table_name, 'VIEW' FROM duckdb_tables() WHERE database_name = $side UNION ALL "
-            "SELECT view_name, 'TABLE' FROM duckdb_views() WHERE database_name = $side "
+            "SELECT table_name, false FROM duckdb_tables() WHERE database_name = $side UNION ALL "
+            "SELECT view_name, true FROM duckdb_views() WHERE database_name = $side "
             "AND NOT internal",
             {"side": side},
         ).fetchall()
     )
-    if table not in kinds:
-        near = get_close_matches(table, kinds, n=1)
+    if table not in is_view:
+        near = get_close_matches(table, is_view, n=1)
         raise WarehouseError(
             f"There is no table or view {table} in snapshot {snapshot.number}.",
             todo=f"Did you mean {near[0]}?"
             if near
-            else f"It holds {', '.join(sorted(kinds)) or 'nothing'}.",
+            else f"It holds {', '.join(sorted(is_view)) or 'nothing'}.",
         )
-    connection.execute(
-        f"CREATE TEMP {kinds[table]} {side}_rows AS FROM {side}.main.{_quoted(table)}"
-    )
-    described = connection.execute(f"DESCRIBE {side}_rows").fetchall()
+    rows, source = f"{side}_rows", f"{side}.main.{_quoted(table)}"
+    kind = "VIEW"
+    if is_view[table]:
+        ((count,),) = connection.execute(f"SELECT count(*) FROM {source}").fetchall()
+        kind = "TABLE" if count <= SMALL else "VIEW"
+    connection.execute(f"CREATE TEMP {kind} {rows} AS FROM {source}")
+    described = connection.execute(f"DESCRIBE {rows}").fetchall()
     return {name: type_ for name, type_, *_ in described}
 
 
