@@ -43,6 +43,11 @@ doctor: _setup
 history: _setup
     @"{{ bin }}/warehouse" history
 
+# Show what changed in TABLE since the snapshot in which it was last different.
+[no-exit-message]
+diff TABLE *ARGS: _setup
+    @"{{ bin }}/warehouse" diff "$@"
+
 # Make the kept snapshot NUMBER the newest one again.
 [no-exit-message]
 rollback NUMBER: _setup

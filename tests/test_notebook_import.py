@@ -47,7 +47,9 @@ def test_it_opens_older_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with warehouse.connect(which) as connection:
             assert connection.sql("SELECT low FROM v").fetchall() == [(version,)]
     for gone in (1, -3, 5):
-        with pytest.raises(WarehouseError, match=f"no snapshot {gone} of .*\nKept are 2, 3, 4;"):
+        with pytest.raises(
+            WarehouseError, match=rf"no snapshot {gone} of .*\nKept are 2 \(.*, 4 \("
+        ):
             warehouse.connect(gone)
 
 

@@ -10,20 +10,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     import duckdb
 
-__all__ = ["connect", "sql"]
+    from warehouse.store.diff import Difference
+
+__all__ = ["connect", "diff", "sql"]
 
 
-def connect(snapshot: int | None = None) -> duckdb.DuckDBPyConnection:
+def connect(snapshot: int | str | datetime | None = None) -> duckdb.DuckDBPyConnection:
     """Open the newest snapshot, read-only, or an older one that is kept.
 
     The connection stays on that snapshot for as long as it is open, whatever is refreshed
     meanwhile; connect again to see newer data.
 
     Args:
-        snapshot: Its number (`just history` lists them), or counted back from the newest: -1 is
-            the one before it.
+        snapshot: Its number (`just history` lists them); or counted back from the newest: -1 is
+            the one before it; or a time, a `datetime` or text such as "2026-11-20 14:00", for the
+            newest one written by then. A time without a zone is local, a day is its beginning.
 
     Raises:
         WarehouseError: nothing has been materialized yet, or that snapshot is not kept.
@@ -33,6 +39,33 @@ def connect(snapshot: int | None = None) -> duckdb.DuckDBPyConnection:
 
     path = load_settings().path
     return open_newest(path) if snapshot is None else open_snapshot(path, snapshot)
+
+
+def diff(
+    table: str,
+    old: int | str | datetime | None = None,
+    new: int | str | datetime | None = None,
+    key: str | Sequence[str] | None = None,
+) -> Difference:
+    """Compare a table or view of two snapshots: `print(warehouse.diff("mysql_orders"))`.
+
+    NULL differs from any value, and NaN is equal to NaN.
+
+    Args:
+        table: Or view.
+        old: A snapshot as in `connect`; None for the last one before `new` in which the table was
+            different.
+        new: A snapshot as in `connect`; None for the newest.
+        key: The columns that tell rows apart; None for `id`, or else the first columns, as far as
+            they do.
+
+    Raises:
+        WarehouseError: a snapshot, the table or a column of the key is not there.
+    """
+    from warehouse.settings import load_settings
+    from warehouse.store.diff import diff
+
+    return diff(load_settings().path, table, old, new, key)
 
 
 def sql(query: str) -> duckdb.DuckDBPyRelation:

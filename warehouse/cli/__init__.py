@@ -21,6 +21,7 @@ for command in (
     look.status,
     look.doctor,
     snapshots.history,
+    snapshots.diff,
     snapshots.rollback,
     sample.sample_mysql,
 ):

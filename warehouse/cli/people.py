@@ -24,7 +24,10 @@ def errors_for_people() -> Iterator[None]:
     except WarehouseError as error:
         click.echo(f"\n{error}" if sys.stderr.isatty() else str(error), err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        # What Ctrl-C becomes inside DuckDB.
+        if isinstance(error, RuntimeError) and str(error) != "Query interrupted":
+            raise
         click.echo("Stopped. Nothing half-written is visible.", err=True)
         sys.exit(130)
 

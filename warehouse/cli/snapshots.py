@@ -54,3 +54,38 @@ def rollback(number: int) -> None:
             f"Snapshot {now.number} is what snapshot {before.number} was. MySQL was not asked.",
             err=True,
         )
+
+
+@click.command()
+@click.argument("table")
+@click.option(
+    "--old",
+    metavar="N|TIME",
+    help="Compare with this snapshot.  [default: the last one in which TABLE was different]",
+)
+@click.option("--new", metavar="N|TIME", help="Compare this snapshot.  [default: the newest]")
+@click.option(
+    "--key",
+    metavar="COLUMN,...",
+    help="What tells the rows apart.  [default: id, or else the first columns, as far as they do]",
+)
+def diff(table: str, old: str | None, new: str | None, key: str | None) -> None:
+    """Show what changed in TABLE, a table or view, from one kept snapshot to another.
+
+    Rows added, removed and changed, columns added, removed and retyped, and for each column how
+    many values differ, with a few of them. NULL differs from any value, and NaN is equal to NaN.
+    The exit code is 0, changed or not.
+
+    N is a snapshot's number, or counted back from the newest one (-1 is the one before it). TIME is
+    local, such as "2026-11-20 14:00", and stands for the newest snapshot written by then.
+
+    \b
+      warehouse diff mysql_orders
+      warehouse diff orders_summary --old 41 --new 42
+      warehouse diff mysql_orders --old "2026-11-20 14:00"
+      warehouse diff loads --key run_id,table_name
+    """
+    with errors_for_people():
+        import warehouse
+
+        click.echo(str(warehouse.diff(table, old, new, key.split(",") if key else None)))

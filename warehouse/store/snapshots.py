@@ -18,8 +18,9 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -41,6 +42,7 @@ TABLE = "snapshots"
 
 _NUMBER = re.compile(r"\d{6,}")
 _WAIT_SECONDS = 10.0
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -107,26 +109,84 @@ def kept(path: Path) -> list[Snapshot]:
     return [snapshot for snapshot in found if snapshot.number <= current.number]
 
 
-def find(path: Path, which: int) -> Snapshot:
-    """Return a kept snapshot: by its number, or counted back from the newest (-1: the one before).
+def written(path: Path) -> dict[int, datetime]:
+    """Return when each snapshot that led to the newest one was written, gone ones included.
+
+    Raises:
+        WarehouseError: there is no warehouse yet.
+    """
+    with read(path) as connection:
+        if not has_table(connection, TABLE):
+            return {}
+        found = connection.execute(f"SELECT number, epoch_us(written_at) FROM {TABLE}").fetchall()
+    return {number: _EPOCH + timedelta(microseconds=micros) for number, micros in found}
+
+
+def find(path: Path, which: int | str | datetime) -> Snapshot:
+    """Return a kept snapshot.
+
+    Args:
+        path: The link that readers open.
+        which: Its number; or counted back from the newest, -1 is the one before it; or a time, for
+            the newest one written by then. A time without a zone is local; text is a number or a
+            time in ISO 8601, such as "2026-11-20 14:00".
 
     Raises:
         WarehouseError: it is not kept; names those that are.
     """
+    meant = _meant(which) if isinstance(which, str) else which
     there = kept(path)
-    for back, snapshot in enumerate(reversed(there)):
-        if which == snapshot.number or (which <= 0 and which == -back):
-            return snapshot
+    if isinstance(meant, datetime):
+        moment, times = meant.astimezone(), written(path)
+        found = [one for one in there if one.number in times and times[one.number] <= moment]
+        missing = f"No snapshot of {path} that is kept is as old as {moment:%Y-%m-%d %H:%M:%S %Z}."
+    else:
+        found = [
+            one
+            for back, one in enumerate(reversed(there))
+            if meant == one.number or (meant <= 0 and meant == -back)
+        ]
+        missing = f"There is no snapshot {meant} of {path}."
+    if found:
+        return found[-1]
+    times = written(path)
+    names = [
+        f"{one.number} ({times[one.number].astimezone():%Y-%m-%d %H:%M:%S})"
+        if one.number in times
+        else str(one.number)
+        for one in there
+    ]
     raise WarehouseError(
-        f"There is no snapshot {which} of {path}.",
-        todo=f"Kept are {', '.join(str(snapshot.number) for snapshot in there) or 'none'}; "
-        "WAREHOUSE_KEEP_SNAPSHOTS says how many stay. `just history` lists them.",
+        missing,
+        todo=f"Kept are {', '.join(names)}; WAREHOUSE_KEEP_SNAPSHOTS says how many stay. "
+        "`just history` lists them.",
     )
 
 
-def open_snapshot(path: Path, which: int) -> duckdb.DuckDBPyConnection:
+def _meant(text: str) -> int | datetime:
+    """Read the number or the time that a text is.
+
+    Raises:
+        WarehouseError: it is neither.
+    """
+    for read_as in (int, datetime.fromisoformat):
+        with suppress(ValueError):
+            return read_as(text)
+    raise WarehouseError(
+        f"{text} is neither the number of a snapshot nor a time such as 2026-11-20 14:00."
+    )
+
+
+def open_snapshot(path: Path, which: int | str | datetime) -> duckdb.DuckDBPyConnection:
     """Open a kept snapshot, read-only, see `find`."""
-    return _open(find(path, which).file)
+    while True:
+        snapshot = find(path, which)
+        try:
+            return _open(snapshot.file)
+        except duckdb.IOException:
+            # Pruned between finding and opening it, if it is gone.
+            if snapshot.file.exists():
+                raise
 
 
 def _open(file: Path) -> duckdb.DuckDBPyConnection:
@@ -197,7 +257,8 @@ def write(
         with _writing_alone(folder, who, say):
             current = newest(path)
             number = (current.number if current else 0) + 1
-            start = base or current
+            # The base may have been pruned while this waited for another writer.
+            start = find(path, base.number) if base else current
             _clear_leftovers(folder, current)
             staging.mkdir()
             try:
@@ -264,7 +325,8 @@ def _note(
             )
         for row in later:
             connection.execute(f"INSERT INTO {TABLE} VALUES (?, ?, ?)", row)
-    connection.execute(f"INSERT INTO {TABLE} VALUES (?, now(), ?)", [number, who])
+    # DuckDB's now() is when the transaction began: nobody could read the rows then.
+    connection.execute(f"INSERT INTO {TABLE} VALUES (?, ?, ?)", [number, datetime.now(UTC), who])
 
 
 def _check_views(connection: duckdb.DuckDBPyConnection) -> None:

@@ -1,0 +1,157 @@
+"""Older snapshots: opened by number or time, and never pulled away under a reader."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import warehouse
+from tests.conftest import WarehouseEnv
+from tests.writer import refresh
+from warehouse.errors import WarehouseError
+from warehouse.settings import ROOT
+from warehouse.store.snapshots import find, newest, write, written
+
+
+@pytest.fixture
+def path(warehouse_env: WarehouseEnv) -> Path:
+    return warehouse_env.path
+
+
+def version(snapshot: int | str | datetime) -> int:
+    with warehouse.connect(snapshot) as connection:
+        ((found,),) = connection.sql("SELECT low FROM v").fetchall()
+    return int(found)
+
+
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A local time of its own."""
+    with monkeypatch.context() as local:
+        local.setenv("TZ", "XYZ+7:30")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_utc")
+def test_by_time(path: Path) -> None:
+    before = datetime.now(UTC)
+    for number in (1, 2, 3, 4):
+        refresh(path, number, 10)
+    times = written(path)
+    assert list(times) == [1, 2, 3, 4]
+    assert before < times[1] < times[2] < times[3] < times[4] < datetime.now(UTC)
+    just_before = times[3] - timedelta(microseconds=1)
+    for moment, expected in ((times[3], 3), (just_before, 2), (datetime.now(UTC), 4)):
+        local = moment.astimezone().replace(tzinfo=None)
+        assert local == moment.replace(tzinfo=None) - timedelta(hours=7, minutes=30)
+        assert version(moment) == version(local) == expected
+        assert version(str(moment)) == version(local.isoformat(" ")) == expected
+    assert version("3") == 3 and version("-1") == 3
+    # Snapshot 1 was the newest one then, and is gone.
+    with pytest.raises(
+        WarehouseError, match=r"is kept is as old as 20.*\nKept are 2 \(20[^)]*:\d\d\), 3 \(.*"
+    ):
+        warehouse.connect(times[1])
+
+
+def test_the_time_is_that_after_which_it_could_be_read(path: Path) -> None:
+    with write(path, keep=3, who="a test") as connection:
+        connection.execute("CREATE TABLE t AS SELECT 1 AS i")
+        meanwhile = datetime.now(UTC)
+    assert written(path)[1] > meanwhile
+
+
+@pytest.mark.parametrize("text", ["yesterday", "12:00", "2026-13-01", "", "1.5"])
+def test_what_is_neither_a_number_nor_a_time(path: Path, text: str) -> None:
+    refresh(path, 1, 10)
+    with pytest.raises(WarehouseError, match="neither the number of a snapshot nor a time such as"):
+        warehouse.connect(text)
+
+
+def test_before_anything_was_built(path: Path) -> None:
+    for which in (1, -1, "2026-11-20"):
+        with pytest.raises(WarehouseError, match="There is no warehouse at"):
+            find(path, which)
+
+
+READER = """
+import sys, duckdb, warehouse
+connection = warehouse.connect(snapshot=1)
+print("open", flush=True)
+sys.stdin.readline()
+question = "SELECT count(*), count(DISTINCT h), min(version), max(version), sum(i) FROM t"
+print(connection.execute(question).fetchall())
+print(connection.cursor().execute(question).fetchall())
+print(connection.sql("FROM v").fetchall())
+with warehouse.connect() as newer:
+    print(newer.sql("SELECT low FROM v").fetchall())
+try:
+    warehouse.connect(snapshot=1)
+except warehouse.errors.WarehouseError as error:
+    print(str(error).splitlines()[0].split(" of ")[0])
+"""
+
+
+def test_a_snapshot_in_use_is_read_to_its_end_after_it_was_pruned(
+    path: Path, warehouse_env: WarehouseEnv
+) -> None:
+    rows = 1_000_000
+    refresh(path, 1, rows)
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READER],
+        env=warehouse_env.env,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert reader.stdout
+    assert reader.stdout.readline() == "open\n"  # and has read no row yet
+    oldest = newest(path)
+    assert oldest
+    for number in range(2, 6):
+        refresh(path, number, 10)
+    assert not oldest.file.exists()
+    said, _ = reader.communicate("go\n", timeout=60)
+    whole = [(rows, rows, 1, 1, rows * (rows - 1) // 2)]
+    assert said.splitlines() == [
+        str(whole),
+        str(whole),
+        str([(rows, 1, 1)]),
+        "[(5,)]",
+        "There is no snapshot 1",
+    ]
+
+
+def test_a_diff_that_is_under_way_is_not_disturbed_either(path: Path) -> None:
+    from warehouse.store import compare
+
+    for number in (1, 2):
+        refresh(path, number, 1000)
+    with compare.attached(find(path, 1), find(path, 2)) as connection:
+        for number in range(3, 7):
+            refresh(path, number, 10)
+        for side, expected in (("old", 1), ("new", 2)):
+            answer = connection.sql(f"SELECT n, low, high FROM {side}.v").fetchall()
+            assert answer == [(1000, expected, expected)]
+
+
+def test_a_rollback_to_what_was_pruned_while_it_waited_names_what_is_kept(path: Path) -> None:
+    refresh(path, 1, 10)
+    oldest = find(path, 1)
+    for number in range(2, 6):
+        refresh(path, number, 10)
+    with (
+        pytest.raises(WarehouseError, match=r"no snapshot 1 of .*\nKept are 3 "),
+        write(path, keep=3, who="a test", base=oldest),
+    ):
+        pass
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert connection.sql("SELECT low FROM v").fetchall() == [(5,)]
