@@ -197,3 +197,29 @@ def test_the_second_writer_waits_and_says_for_whom(
     assert "Waiting for the first (process" in said[0]
     assert value(path) == 2
     assert newest(path) == snapshots.Snapshot(3, path.parent / ".warehouse/000003/warehouse.duckdb")
+
+
+def test_the_earlier_parts_of_a_whole_do_not_eat_the_history(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    for value, part_of in enumerate(["a", "b", "b", "b", "c", None, None]):
+        with snapshots.write(path, keep=3, who="a test", part_of=part_of) as connection:
+            connection.execute(f"CREATE OR REPLACE TABLE t AS SELECT {value} AS i")
+        kept = [snapshot.number for snapshot in snapshots.kept(path)]
+        if value == 3:
+            assert kept == [1, 4], "the state before the whole stays, however many parts there are"
+    assert kept == [5, 6, 7], "what is no part of anything stands for itself"
+
+
+def test_a_file_that_knows_nothing_of_parts_takes_the_next_write(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    with snapshots.write(path, keep=3, who="a test"):
+        pass
+    file = path.resolve()
+    file.chmod(0o644)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("ALTER TABLE snapshots DROP COLUMN part_of")
+    with snapshots.write(path, keep=3, who="a test", part_of="a"):
+        pass
+    with snapshots.read(path) as connection:
+        found = connection.execute("SELECT number, part_of FROM snapshots").fetchall()
+    assert found == [(1, None), (2, "a")]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import time
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import click
 import dagster as dg
@@ -20,6 +22,7 @@ from warehouse.refresh import difference
 from warehouse.runs import history
 from warehouse.settings import ROOT, load_settings
 from warehouse.store import snapshots
+from warehouse.store.io_manager import PART_OF_TAG
 from warehouse.tables import ORDERS_DAILY
 
 
@@ -72,8 +75,9 @@ def refresh(*, force: bool = False) -> None:
         keys = [[dg.AssetKey(ORDERS_DAILY)]] * len(found.ranges)
         if not found.cached:  # the first time, what reads it is written too
             keys[-1] = select(f"{ORDERS_DAILY}+")
+        parts = {PART_OF_TAG: str(uuid4())}
         results = [
-            _execute(instance, chosen, days, force)
+            _execute(instance, chosen, days, force, parts)
             for chosen, days in zip(keys, found.ranges, strict=True)
         ]
         _summary(results, time.monotonic() - began)
@@ -89,6 +93,7 @@ def _execute(
     keys: list[dg.AssetKey],
     days: tuple[date, date] | None,
     force: bool,
+    tags: Mapping[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run once, in this process."""
     try:
@@ -97,6 +102,7 @@ def _execute(
             asset_selection=keys,
             run_config={"loggers": {"narration": {}}},
             tags={
+                **(tags or {}),
                 **(range_tags(*days) if days else {}),
                 **({FORCE_TAG: "true"} if force else {}),
             },

@@ -2,11 +2,13 @@
 
 import warnings
 from collections.abc import Iterator
+from uuid import uuid4
 
 import dagster as dg
 
 from warehouse.partitions import range_tags
 from warehouse.refresh import difference
+from warehouse.store.io_manager import PART_OF_TAG
 from warehouse.tables import ORDERS_DAILY
 
 # Sources without a loader are selected by a parameter in beta; what is used of it here is tested.
@@ -47,5 +49,6 @@ def changed_days(
         yield dg.SkipReason(f"{ORDERS_DAILY} was never loaded; nothing loads it unasked.")
     elif not found.days:
         yield dg.SkipReason(f"All {found.compared:,} days are as they are in MySQL.")
+    tags = {REFRESH_TAG: "true", PART_OF_TAG: str(uuid4())}
     for first, last in found.ranges if found.cached else []:
-        yield dg.RunRequest(tags={REFRESH_TAG: "true", **range_tags(first, last)})
+        yield dg.RunRequest(tags={**tags, **range_tags(first, last)})

@@ -8,7 +8,7 @@ import dagster as dg
 
 from warehouse.settings import Settings, load_settings
 from warehouse.store import snapshots
-from warehouse.store.io_manager import column_schema
+from warehouse.store.io_manager import column_schema, part_of
 from warehouse.tables import SOURCES
 from warehouse.views import View, stored_versions, write_views
 
@@ -83,6 +83,7 @@ def _write(
         keep=settings.keep_snapshots,
         memory_limit=settings.memory_limit,
         who=f"views, run {context.run.run_id}",
+        part_of=part_of(context.run),
         say=context.log.info,
     ) as connection:
         return write_views(connection, views, only={view.name for view in chosen})

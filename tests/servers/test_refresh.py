@@ -15,6 +15,7 @@ from tests.servers.test_once import reads_orders
 from warehouse import materialize
 from warehouse.errors import WarehouseError
 from warehouse.refresh import difference
+from warehouse.store import snapshots
 
 START = date(2026, 10, 1)
 DAILY = "mysql_orders_daily"
@@ -92,6 +93,19 @@ def test_the_command_line_says_what_it_read(
     materialize.refresh()
     assert "nothing was read" in capfd.readouterr().out
     assert len(reads_orders(shop.queries())) == 1
+
+
+def test_a_refresh_of_many_ranges_is_one_step_of_history(
+    shop: Database, warehouse_env: WarehouseEnv
+) -> None:
+    materialize.refresh()
+    before = snapshots.newest(warehouse_env.path)
+    changed = ", ".join(f"'{day}'" for day in DAYS[::2])
+    shop.run(f"UPDATE orders SET updated_at = '2026-02-01' WHERE order_date IN ({changed})")
+    materialize.refresh()
+    kept = snapshots.kept(warehouse_env.path)
+    assert kept[-1].number >= 4, "each of the three ranges was published"
+    assert kept[-2] == before
 
 
 def test_an_update_in_the_second_of_the_load_is_not_lost(

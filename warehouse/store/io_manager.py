@@ -23,6 +23,9 @@ from warehouse.settings import load_settings
 from warehouse.store import snapshots
 
 SCHEMA = "main"
+
+PART_OF_TAG = "warehouse/part_of"
+"""Runs with the same value are parts of one refresh: history counts them as one."""
 Context = dg.OutputContext | dg.InputContext
 
 
@@ -214,6 +217,11 @@ def _metadata(
     }
 
 
+def part_of(run: dg.DagsterRun) -> str:
+    """Return what a run is a part of, for `snapshots.write`: itself, if nothing larger."""
+    return run.tags.get(PART_OF_TAG) or run.tags.get("dagster/backfill") or run.run_id
+
+
 class SnapshotClient(DuckDbClient):
     """Where the I/O manager gets its connections: a private copy to write, a snapshot to read."""
 
@@ -235,6 +243,7 @@ class SnapshotClient(DuckDbClient):
             memory_limit=self._memory_limit,
             who=f"{table_slice.table}, run {context.run_id}",
             replacing=[f'{SCHEMA}."{table_slice.table}"'] if whole else [],
+            part_of=part_of(context.step_context.dagster_run),
             say=context.log.info,
         )
 

@@ -17,7 +17,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -228,6 +228,7 @@ def write(
     memory_limit: str | None = None,
     replacing: Sequence[str] = (),
     base: Snapshot | None = None,
+    part_of: str | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Write a new snapshot: the caller's changes as a whole, or nothing.
@@ -240,6 +241,8 @@ def write(
         replacing: Tables that the caller will create anew; gone when the `with` begins, so that
             the file does not hold them twice.
         base: The snapshot to start from instead of the newest one.
+        part_of: The run, refresh or backfill of which this write is a part. Its earlier parts are
+            no state that anybody asked for: they go first, and history counts what was asked for.
         say: Told who is waited for.
 
     Yields:
@@ -267,11 +270,11 @@ def write(
                 with _transaction(staging / FILE, memory_limit, replacing) as connection:
                     yield connection
                     _check_views(connection)
-                    _note(connection, number, who, current)
+                    parts = _note(connection, number, who, part_of, current)
                 _publish(staging, path, number)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
-            _prune(folder, keep)
+            _prune(folder, keep, parts)
 
 
 def make_room(connection: duckdb.DuckDBPyConnection, columns: int) -> None:
@@ -306,27 +309,38 @@ def _transaction(
 
 
 def _note(
-    connection: duckdb.DuckDBPyConnection, number: int, who: str, current: Snapshot | None
-) -> None:
-    """Note in the file itself which snapshot it is, and who wrote it."""
+    connection: duckdb.DuckDBPyConnection,
+    number: int,
+    who: str,
+    part_of: str | None,
+    current: Snapshot | None,
+) -> set[int]:
+    """Note in the file itself which snapshot it is. Returns the earlier parts of the same whole."""
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS {TABLE} "
-        '("number" BIGINT, "written_at" TIMESTAMPTZ, "writer" VARCHAR)'
+        '("number" BIGINT, "written_at" TIMESTAMPTZ, "writer" VARCHAR, "part_of" VARCHAR)'
     )
+    # A file of an earlier version lacks it.
+    connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS part_of VARCHAR")
     # Made from an older snapshot, the file does not know those that came after it.
     ((last,),) = connection.execute(f"SELECT coalesce(max(number), 0) FROM {TABLE}").fetchall()
     if current and last < current.number:
         with _open(current.file) as newer:
             newer.execute("SET TimeZone = 'UTC'")
-            later = (
-                newer.sql(f"FROM {TABLE}").filter(f"number > {last}").fetchall()
-                if count(newer, TABLE)
-                else []
-            )
-        for row in later:
-            connection.execute(f"INSERT INTO {TABLE} VALUES (?, ?, ?)", row)
+            if has_table(newer, TABLE):
+                later = newer.sql(f"FROM {TABLE} WHERE number > {last}")
+                marks = ", ".join("?" * len(later.columns))
+                for row in later.fetchall():
+                    connection.execute(
+                        f"INSERT INTO {TABLE} ({', '.join(later.columns)}) VALUES ({marks})", row
+                    )
+    parts = connection.execute(f"SELECT number FROM {TABLE} WHERE part_of = ?", [part_of])
+    earlier = {part for (part,) in parts.fetchall()}
     # DuckDB's now() is when the transaction began: nobody could read the rows then.
-    connection.execute(f"INSERT INTO {TABLE} VALUES (?, ?, ?)", [number, datetime.now(UTC), who])
+    connection.execute(
+        f"INSERT INTO {TABLE} VALUES (?, ?, ?, ?)", [number, datetime.now(UTC), who, part_of]
+    )
+    return earlier
 
 
 def _check_views(connection: duckdb.DuckDBPyConnection) -> None:
@@ -390,9 +404,15 @@ def _clear_leftovers(folder: Path, current: Snapshot | None) -> None:
             shutil.rmtree(snapshot)
 
 
-def _prune(folder: Path, keep: int) -> None:
-    """Remove the oldest snapshots. Who still reads one keeps reading: the open file lives on."""
-    for snapshot in snapshots(folder)[:-keep]:
+def _prune(folder: Path, keep: int, parts: Collection[int]) -> None:
+    """Remove the earlier parts of the newest snapshot's whole, and the oldest of the others.
+
+    Who still reads one keeps reading: the open file lives on.
+    """
+    there = snapshots(folder)
+    replaced = [snapshot for snapshot in there if int(snapshot.name) in parts]
+    others = [snapshot for snapshot in there if snapshot not in replaced]
+    for snapshot in [*replaced, *others[:-keep]]:
         shutil.rmtree(snapshot, ignore_errors=True)
 
 
