@@ -117,11 +117,14 @@ def _say_more(
     if history is None:
         lines.append("There is no run history here: runs that failed are not known.")
     if history and history.reloading:
-        lines.append("`dagster dev` runs here: it loads what is stale, and changed in MySQL.")
+        lines.append(
+            "`dagster dev` runs here, or did until a minute ago: it loads what is stale, and "
+            "changed in MySQL."
+        )
     elif history and history.developing:
         lines.append(
-            "`dagster dev` runs here with its sensor stale_sources off: nothing is loaded by "
-            "itself."
+            "`dagster dev` runs here with its sensor stale_sources switched off: no stale source "
+            "is loaded by itself."
         )
     else:
         lines.append("Nothing is loaded by itself unless `just dev` runs.")
@@ -147,7 +150,12 @@ def doctor() -> None:
             click.echo(f"{finding.verdict.value:<11}  {name:<11}  {finding.text}")
             for line in finding.todo.splitlines():
                 click.echo(f"{'':<11}  {'':<11}  -> {line}")
-    told = ", ".join(f"{number} {verdict.value}" for verdict, number in count.items() if number)
+    plural = (Verdict.WARNING, Verdict.FAILURE)
+    told = ", ".join(
+        f"{number} {verdict.value}{'s' * (number != 1 and verdict in plural)}"
+        for verdict, number in count.items()
+        if number
+    )
     click.echo(f"\n{told}.", err=True)
     if count[Verdict.FAILURE]:
         sys.exit(1)
