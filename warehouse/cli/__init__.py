@@ -18,6 +18,7 @@ for command in (
     build.materialize,
     build.refresh,
     query.sql,
+    query.export,
     look.status,
     snapshots.history,
     snapshots.rollback,
