@@ -103,28 +103,6 @@ def test_an_unknown_asset(env: WarehouseEnv) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_sql_prints_the_whole_answer_into_a_pipe(env: WarehouseEnv) -> None:
-    done = warehouse(env, "sql", "select id from mysql_orders where id is not null")
-    assert done.returncode == 0
-    assert done.stderr == ""
-    assert len(re.findall(r"^│ +\d+ │$", done.stdout, re.MULTILINE)) > 9_000
-
-
-@pytest.mark.parametrize(
-    ("query", "said"),
-    [
-        ("from order_stat", "order_stats"),
-        ("selec 1", "syntax error"),
-        ("create table mine (i int)", "read-only"),
-    ],
-)
-def test_sql_that_fails(env: WarehouseEnv, query: str, said: str) -> None:
-    done = warehouse(env, "sql", query)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert said in done.stderr and "Traceback" not in done.stderr
-
-
 def test_status(env: WarehouseEnv) -> None:
     done = warehouse(env, "status")
     assert done.returncode == 0

@@ -14,7 +14,7 @@ from warehouse import queries
 from warehouse.errors import WarehouseError
 from warehouse.exact import quoted
 from warehouse.mistakes import no_table
-from warehouse.output import copy
+from warehouse.output import copy, keep_flat
 from warehouse.store import days, ledger, snapshots
 from warehouse.views import REGISTRY
 
@@ -55,6 +55,7 @@ def export(
         snapshots.open_newest(path) if number is None else snapshots.open_snapshot(path, number)
     )
     with opened as connection:
+        keep_flat(connection)
         there = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
         for name in only:
             if name not in there:

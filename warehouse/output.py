@@ -59,6 +59,14 @@ FORMATS = (*PRINTED, *COPIED)
 ENDINGS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".md": "markdown"}
 
 
+def keep_flat(connection: duckdb.DuckDBPyConnection) -> None:
+    """Have results written by one thread: as fast, and in a memory that does not grow with them.
+
+    Several gather what they write, to keep the rows in order: 1.4 GB for 1.4 GB of JSON.
+    """
+    connection.execute("SET threads = 1")
+
+
 def copy(
     connection: duckdb.DuckDBPyConnection,
     relation: duckdb.DuckDBPyRelation,

@@ -74,9 +74,24 @@ def run(connection: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyRel
             safe="None of them was run.",
             todo="Run them one by one, or put them together with UNION ALL.",
         )
-    relation = interruptible(connection, lambda: connection.sql(query))
+    relation = interruptible(connection, lambda: connection.sql(_without_end(query)))
     gives = {kind.name for kind in statements[-1].expected_result_type}
     return None if gives == {"NOTHING"} and not asking else relation
+
+
+def _without_end(query: str) -> str:
+    """Return a query without its last semicolon and what follows it.
+
+    DuckDB makes the last statement a part of another one, and takes off a semicolon only if no
+    comment comes after it.
+    """
+    text = query.encode()  # tokens are counted in bytes
+    for position, kind in reversed(duckdb.tokenize(query)):
+        if text[position : position + 1] == b";":
+            text = text[:position]
+        elif kind != duckdb.token_type.comment:
+            break
+    return text.decode()
 
 
 _ROWS = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)

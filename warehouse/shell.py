@@ -119,14 +119,14 @@ def run(path: Path, show: Show) -> None:
         completer=completer,
         history=FileHistory(_history()),
         multiline=Condition(lambda: not complete(prompt.default_buffer.text)),
-        prompt_continuation="      ...> ",
-        bottom_toolbar=lambda: f" snapshot {newest.number} of {path} · .help · Ctrl-D leaves",
+        prompt_continuation="       ...> ",
+        bottom_toolbar=f" {path} · .help · Ctrl-D leaves",
     )
     try:
         while True:
             try:
                 completer.names = names_of(newest.connect())
-                text = prompt.prompt("warehouse> ").strip()
+                text = prompt.prompt(f"snapshot {newest.number}> ").strip()
             except EOFError:
                 return
             except KeyboardInterrupt:

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from warehouse import queries
 from warehouse.cli.people import errors_for_people, show
+from warehouse.output import (
+    COPIED,
+    ENDINGS,
+    FORMATS,
+    copy,
+    keep_flat,
+    markdown,
+    stream,
+    whole_file,
+)
 from warehouse.settings import load_settings
 from warehouse.store import snapshots
 
@@ -25,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["table", "csv", "json", "parquet", "markdown"]),
+    type=click.Choice(FORMATS),
     help="Unset: what the ending of --output says, else a table.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write the result to this file.")
@@ -72,8 +83,6 @@ def sql(query: str | None, file: TextIO | None, format_: str | None, output: Pat
 
 
 def _guessed(output: Path | None) -> str:
-    from warehouse.output import ENDINGS
-
     if output is None:
         return "table"
     if output.suffix.lower() not in ENDINGS:
@@ -85,10 +94,9 @@ def _guessed(output: Path | None) -> str:
 
 
 def _give(query: str, format_: str, output: Path | None) -> None:
-    from warehouse import queries
-    from warehouse.output import COPIED, copy, stream, whole_file
-
     with snapshots.read(load_settings().path) as connection, queries.errors_explained(connection):
+        if format_ in COPIED:
+            keep_flat(connection)
         relation = queries.run(connection, query)
         if relation is None:
             return
@@ -111,8 +119,6 @@ def _print(relation: duckdb.DuckDBPyRelation, format_: str) -> None:
     if format_ == "table":
         show(relation)
     else:
-        from warehouse.output import markdown
-
         click.echo(markdown(relation))
 
 
