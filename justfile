@@ -23,10 +23,15 @@ refresh *ARGS: _setup
 dev: _setup
     @"{{ bin }}/dagster" dev
 
-# Run a query on the newest snapshot and print the result.
+# Run a query on the newest snapshot; without one, open the shell.
 [no-exit-message]
-sql QUERY: _setup
-    @"{{ bin }}/warehouse" sql "$1"
+sql *ARGS: _setup
+    @"{{ bin }}/warehouse" sql "$@"
+
+# Write the tables and views to a folder as Parquet files.
+[no-exit-message]
+export *ARGS: _setup
+    @"{{ bin }}/warehouse" export "$@"
 
 # Show what the warehouse holds and how old it is.
 [no-exit-message]

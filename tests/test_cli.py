@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import dagster as dg
@@ -102,44 +101,6 @@ def test_an_unknown_asset(env: WarehouseEnv) -> None:
     assert "There is no asset order_summary." in done.stderr
     assert "Did you mean orders_summary?" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_sql_prints_the_whole_answer_into_a_pipe(env: WarehouseEnv) -> None:
-    done = warehouse(env, "sql", "select id from mysql_orders where id is not null")
-    assert done.returncode == 0
-    assert done.stderr == ""
-    assert len(re.findall(r"^│ +\d+ │$", done.stdout, re.MULTILINE)) > 9_000
-
-
-@pytest.mark.parametrize(
-    ("query", "said"),
-    [
-        ("from order_stat", "order_stats"),
-        ("selec 1", "syntax error"),
-        ("create table mine (i int)", "read-only"),
-    ],
-)
-def test_sql_that_fails(env: WarehouseEnv, query: str, said: str) -> None:
-    done = warehouse(env, "sql", query)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert said in done.stderr and "Traceback" not in done.stderr
-
-
-def test_ctrl_c_stops_a_query(env: WarehouseEnv) -> None:
-    endless = "select sum(hash(i)) from range(1_000_000_000_000) r(i)"
-    running = subprocess.Popen(
-        [sys.executable, "-m", "warehouse", "sql", endless],
-        env=env.env,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    time.sleep(3)
-    running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=30)
-    assert running.returncode == 130
-    assert said == "Stopped. Nothing half-written is visible.\n"
 
 
 def test_status(env: WarehouseEnv) -> None:

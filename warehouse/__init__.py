@@ -73,6 +73,17 @@ def sql(query: str) -> duckdb.DuckDBPyRelation:
 
     Raises:
         WarehouseError: nothing has been materialized yet.
-        duckdb.Error: what DuckDB says of the query.
+        duckdb.Error: what DuckDB says of the query, in DuckDB's own types, with a note on what
+            helps. A relation is lazy: what only its rows show comes when they are fetched.
     """
-    return connect().sql(query)
+    import duckdb
+
+    from warehouse.mistakes import advice_on
+
+    connection = connect()
+    try:
+        return connection.sql(query)
+    except duckdb.Error as error:
+        if advice := advice_on(error, connection):
+            error.add_note(str(advice))
+        raise

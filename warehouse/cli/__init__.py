@@ -11,13 +11,18 @@ from warehouse.cli import build, look, query, sample, snapshots
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Ask MySQL once, serve everything after that from one DuckDB file."""
+    """Ask MySQL once, serve everything after that from one DuckDB file.
+
+    stdout is data, stderr is narration. Exit codes: 0 done, 1 failed, 2 not understood, 130 stopped
+    with Ctrl-C.
+    """
 
 
 for command in (
     build.materialize,
     build.refresh,
     query.sql,
+    query.export,
     look.status,
     look.doctor,
     snapshots.history,

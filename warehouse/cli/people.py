@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def errors_for_people() -> Iterator[None]:
-    """Show an error meant for people as its text alone, and leave with exit code 1."""
+    """Show an error meant for people as its text alone, and leave with exit code 1.
+
+    A reader that closes the pipe has what it wants: that is no error."""
     try:
         yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough; Python would complain at its exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except WarehouseError as error:
         click.echo(f"\n{error}" if sys.stderr.isatty() else str(error), err=True)
         sys.exit(1)
@@ -38,4 +43,4 @@ def show(relation: duckdb.DuckDBPyRelation) -> None:
         width = os.get_terminal_size().columns
         relation.show(max_width=width, max_rows=100)
     else:
-        relation.show(max_width=100_000, max_rows=1_000_000_000, max_col_width=100_000)
+        relation.show(max_width=10**9, max_rows=10**9, max_col_width=10**9)
