@@ -7,9 +7,9 @@ import duckdb
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.exact import PARQUET
-from warehouse.export import MANIFEST, export
 from warehouse.mysql.types import TYPES
+from warehouse.serve.exact import PARQUET
+from warehouse.serve.export import MANIFEST, export
 from warehouse.store.snapshots import write
 
 VALUES = {

@@ -7,7 +7,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from warehouse.frames import frame
+from warehouse.serve.frames import frame
 
 VALUES = [
     "12345678901234567890123456789012345.678::DECIMAL(38,3)",

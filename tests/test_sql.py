@@ -242,7 +242,7 @@ def test_ctrl_c_stops_a_query(env: WarehouseEnv, args: tuple[str, ...]) -> None:
         ("insert into orders values (1, 'a', 2)", "The warehouse is read-only"),
         ("update orders set id = 1", "The warehouse is read-only"),
         ("create table mine (i int)", "The warehouse is read-only"),
-        ("drop view paid_orders", "ATTACH 'my.duckdb' AS my (READ_WRITE)"),
+        ("drop view paid_orders", "ATTACH 'own.duckdb' AS own (READ_WRITE)"),
         ("attach 'new.duckdb' as new", "(READ_WRITE)"),
         ("from orders; from odd", "2 of the 2 statements give rows"),
         (" -- nothing", "The query is empty."),
@@ -268,8 +268,8 @@ def test_a_notebook_gets_duckdbs_error_with_a_note(env: WarehouseEnv) -> None:
 
 
 def test_what_is_allowed(env: WarehouseEnv, tmp_path: Path) -> None:
-    own = tmp_path / "my.duckdb"
-    given(env, f"attach '{own}' as my (read_write); create table my.kept as from orders")
+    own = tmp_path / "own.duckdb"
+    given(env, f"attach '{own}' as own (read_write); create table own.kept as from orders")
     with duckdb.connect(str(own)) as connection:
         assert connection.execute("SELECT count(*) FROM kept").fetchall() == [(10_000,)]
     assert given(env, "set threads = 1") == ""

@@ -1,8 +1,8 @@
 """Ask MySQL once, serve everything after that from one DuckDB file.
 
-What a notebook imports: `warehouse.connect()` and `warehouse.sql("select ...")`. Both open the
-newest snapshot, read-only, and never block a refresh. Importing this loads neither Dagster nor
-pandas.
+What a notebook imports: `warehouse.connect()`, `warehouse.sql("select ...")`, and
+`warehouse.frame("select ...")` for an exact DataFrame. They open the newest snapshot, read-only,
+and never block a refresh. Importing this loads neither Dagster nor pandas.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import duckdb
+    import pandas as pd
 
     from warehouse.store.diff import Difference
 
-__all__ = ["connect", "diff", "sql"]
+__all__ = ["connect", "diff", "frame", "sql"]
 
 
 def connect(snapshot: int | str | datetime | None = None) -> duckdb.DuckDBPyConnection:
@@ -78,7 +79,7 @@ def sql(query: str) -> duckdb.DuckDBPyRelation:
     """
     import duckdb
 
-    from warehouse.mistakes import advice_on
+    from warehouse.serve.mistakes import advice_on
 
     connection = connect()
     try:
@@ -87,3 +88,17 @@ def sql(query: str) -> duckdb.DuckDBPyRelation:
         if advice := advice_on(error, connection):
             error.add_note(str(advice))
         raise
+
+
+def frame(query: str) -> pd.DataFrame:
+    """Run a query on the newest snapshot, and return a DataFrame that changes no value.
+
+    A DECIMAL stays `Decimal`, and a sum of integers an integer, where `.df()` makes floats of them.
+
+    Raises:
+        WarehouseError: nothing has been materialized yet.
+        duckdb.Error: what DuckDB says of the query, see `sql`.
+    """
+    from warehouse.serve.frames import frame
+
+    return frame(sql(query))

@@ -18,6 +18,7 @@ from warehouse.settings import Settings, load_settings
 from warehouse.store import days as store_days
 from warehouse.store import guard, ledger, snapshots
 from warehouse.store.io_manager import TableStream
+from warehouse.store.quoting import literal, quoted
 from warehouse.tables import KNOWN_TABLES
 from warehouse.views import View, check_views, load_views, stored_versions, write_views
 
@@ -188,14 +189,12 @@ def _within(days: DayRange) -> str:
 
 def _comment(connection: duckdb.DuckDBPyConnection, table: str, plan: Plan) -> None:
     """Carry the comments of MySQL's table and columns over, for `describe` and the UI."""
-    told = {f'TABLE "{table}"': plan.comment}
+    told = {f"TABLE {quoted(table)}": plan.comment}
     for column in plan.columns:
-        name = column.name.replace('"', '""')
-        told[f'COLUMN "{table}"."{name}"'] = column.comment
+        told[f"COLUMN {quoted(table)}.{quoted(column.name)}"] = column.comment
     for what, comment in told.items():
         if comment:
-            text = comment.replace("'", "''")
-            connection.execute(f"COMMENT ON {what} IS '{text}'")
+            connection.execute(f"COMMENT ON {what} IS {literal(comment)}")
 
 
 def _guard(

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import no_var_expand
 
 import warehouse
 from warehouse.errors import WarehouseError
-from warehouse.frames import frame
+from warehouse.serve.frames import frame
+from warehouse.serve.queries import errors_explained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,14 +63,11 @@ def query(text: str, variables: dict[str, Any]) -> pd.DataFrame | None:
         WarehouseError: the query failed, a variable is missing, or nothing was materialized yet.
     """
     # Each connects anew: a refresh is seen by the next cell, and no cell holds a snapshot.
-    with warehouse.connect() as connection:
-        try:
-            statements = connection.extract_statements(text)
-            names = statements[-1].named_parameters if statements else set()
-            relation = connection.sql(text, params=_values(names, variables))
-            return None if relation is None else frame(relation)
-        except duckdb.Error as error:
-            raise _for_people(error) from None
+    with warehouse.connect() as connection, errors_explained(connection):
+        statements = connection.extract_statements(text)
+        names = statements[-1].named_parameters if statements else set()
+        relation = connection.sql(text, params=_values(names, variables))
+        return None if relation is None else frame(relation)
 
 
 def _values(names: set[str], variables: dict[str, Any]) -> dict[str, Any]:
@@ -86,14 +83,3 @@ def _values(names: set[str], variables: dict[str, Any]) -> dict[str, Any]:
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in values.items()
     }
-
-
-def _for_people(error: duckdb.Error) -> WarehouseError:
-    if "read-only mode" not in str(error):
-        return WarehouseError(str(error))
-    return WarehouseError(
-        "The warehouse is read-only: snapshots never change.",
-        todo="Write to a file of your own: `attach 'own.duckdb' as own (read_write); "
-        "create table own.mine as select …`. What everyone should see becomes a view: a file under "
-        "warehouse/sql/.",
-    )

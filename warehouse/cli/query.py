@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from warehouse import queries
 from warehouse.cli.people import errors_for_people, show
-from warehouse.output import (
+from warehouse.serve import queries
+from warehouse.serve.output import (
     COPIED,
     ENDINGS,
     FORMATS,
@@ -70,7 +70,7 @@ def sql(query: str | None, file: TextIO | None, format_: str | None, output: Pat
         if query is None and file is None and sys.stdin.isatty():
             if format_ or output:
                 raise click.UsageError("Without QUERY the shell opens, which prints tables.")
-            from warehouse import shell
+            from warehouse.serve import shell
 
             shell.run(load_settings().path, show)
             return
@@ -139,7 +139,7 @@ def export(folder: Path, tables: tuple[str, ...], snapshot: int | None) -> None:
     refused. _manifest.json says which snapshot it is, and when each table was loaded.
     """
     with errors_for_people():
-        from warehouse.export import export as write
+        from warehouse.serve.export import export as write
 
         write(
             load_settings().path,

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from warehouse.errors import WarehouseError
+from warehouse.store.quoting import literal, quoted
 from warehouse.store.snapshots import Snapshot
 
 MEMORY_LIMIT = "500MB"
@@ -100,9 +101,10 @@ def attached(old: Snapshot, new: Snapshot) -> Iterator[duckdb.DuckDBPyConnection
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET preserve_insertion_order = false")
         for name, snapshot in (("old", old), ("new", new)):
-            path = str(snapshot.file.resolve()).replace("'", "''")
             try:
-                connection.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")
+                connection.execute(
+                    f"ATTACH {literal(str(snapshot.file.resolve()))} AS {name} (READ_ONLY)"
+                )
             except duckdb.IOException:
                 if snapshot.file.exists():
                     raise
@@ -137,7 +139,7 @@ def take(
             if near
             else f"It holds {', '.join(sorted(is_view)) or 'nothing'}.",
         )
-    rows, source = f"{side}_rows", f"{side}.main.{_quoted(table)}"
+    rows, source = f"{side}_rows", f"{side}.main.{quoted(table)}"
     kind = "VIEW"
     if is_view[table]:
         ((count,),) = connection.execute(f"SELECT count(*) FROM {source}").fetchall()
@@ -311,7 +313,7 @@ def as_wholes(
 
 def _side(side: str, columns: Sequence[Column]) -> str:
     """Return a snapshot's rows, with names of their own, and `here` to tell them from none."""
-    selected = [f"{_quoted(column.name)} AS {column.alias}" for column in columns]
+    selected = [f"{quoted(column.name)} AS {column.alias}" for column in columns]
     return f"(SELECT {', '.join([*selected, 'true AS here'])} FROM {side}_rows)"
 
 
@@ -321,7 +323,3 @@ def _only(kind: str, keys: str, side: str, columns: Sequence[Column], key: Seque
         f"{column.value('s')} IS NOT DISTINCT FROM {keys}.{column.alias}" for column in key
     )
     return f"(SELECT s.* FROM {_side(side, columns)} s {kind} JOIN {keys} ON {matching})"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

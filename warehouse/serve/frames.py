@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from warehouse.store.quoting import quoted
+
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
@@ -28,7 +30,7 @@ def frame(relation: duckdb.DuckDBPyRelation) -> pd.DataFrame:
     # range"), and a mean is rounded to the scale of its values.
     boxed = [_ROUNDED_BY_PANDAS.search(str(type_)) is not None for type_ in relation.types]
     columns = [
-        f"{f'struct_pack(v := #{number})' if box else f'#{number}'} AS {_quoted(name)}"
+        f"{f'struct_pack(v := #{number})' if box else f'#{number}'} AS {quoted(name)}"
         for number, (name, box) in enumerate(zip(relation.columns, boxed, strict=True), 1)
     ]
     # `df()` leaves alone what is in a struct. So one query gives all columns, row by row.
@@ -45,8 +47,3 @@ def _integers(values: pd.Series) -> pd.Series:
         return values.astype("Int64")
     except OverflowError:
         return values
-
-
-def _quoted(name: str) -> str:
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import duckdb
 
-from warehouse import mistakes
 from warehouse.errors import WarehouseError
+from warehouse.serve import mistakes
 
 T = TypeVar("T")
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from warehouse import queries
 from warehouse.errors import WarehouseError
-from warehouse.exact import json_object, literal, parquet_value, quoted
+from warehouse.serve import queries
+from warehouse.serve.exact import json_object, parquet_value
 from warehouse.store import snapshots
+from warehouse.store.quoting import literal, quoted
 
 if TYPE_CHECKING:
     import duckdb

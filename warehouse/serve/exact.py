@@ -13,6 +13,8 @@ from typing import Any
 
 from duckdb.sqltypes import DuckDBPyType
 
+from warehouse.store.quoting import literal, quoted
+
 PARQUET = {
     "hugeint": "DECIMAL(38,0)",  # one over 38 digits is an error, not another number
     "uhugeint": "DECIMAL(38,0)",
@@ -25,16 +27,6 @@ _NUMBERS = {
     *("tinyint", "smallint", "integer", "bigint", "hugeint", "decimal", "bignum"),
     *("utinyint", "usmallint", "uinteger", "ubigint", "uhugeint", "boolean"),
 }
-
-
-def quoted(name: str) -> str:
-    """Quote a name for SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Quote a text for SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def parquet_type(type_: DuckDBPyType) -> str:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse import queries
 from warehouse.errors import WarehouseError
-from warehouse.exact import quoted
-from warehouse.mistakes import no_table
-from warehouse.output import copy, keep_flat
+from warehouse.serve import queries
+from warehouse.serve.mistakes import no_table
+from warehouse.serve.output import copy, keep_flat
 from warehouse.store import days, ledger, snapshots
+from warehouse.store.quoting import quoted
 from warehouse.views import REGISTRY
 
 MANIFEST = "_manifest.json"

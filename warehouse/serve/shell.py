@@ -18,9 +18,9 @@ from prompt_toolkit.history import FileHistory
 from prompt_toolkit.lexers import PygmentsLexer
 from pygments.lexers.sql import SqlLexer
 
-from warehouse import queries
 from warehouse.errors import WarehouseError
-from warehouse.mistakes import no_table
+from warehouse.serve import queries
+from warehouse.serve.mistakes import no_table
 from warehouse.store import snapshots
 
 HELP = """\
