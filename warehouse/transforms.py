@@ -9,7 +9,7 @@ import dagster as dg
 import duckdb
 
 from warehouse.code_links import code_link
-from warehouse.lineage import trace
+from warehouse.lineage import Column, trace
 from warehouse.settings import Settings, load_settings
 from warehouse.store import preview, snapshots
 from warehouse.store.io_manager import column_schema
@@ -105,8 +105,9 @@ def _describe(
             (
                 view,
                 {
-                    "dagster/column_schema": column_schema(connection, view.name),
-                    "dagster/column_lineage": _lineage(context, view, columns, assets),
+                    **_columns(
+                        context, view, column_schema(connection, view.name), columns, assets
+                    ),
                     "dagster/table_name": f"warehouse.main.{view.name}",
                     "dagster/storage_kind": "duckdb",
                     "sql": dg.MetadataValue.md(f"```sql\n{view.sql}\n```"),
@@ -117,25 +118,40 @@ def _describe(
         ]
 
 
-def _lineage(
+def _columns(
     context: dg.AssetExecutionContext,
     view: View,
-    columns: Mapping[str, Collection[str]],
+    schema: dg.TableSchema,
+    tables: Mapping[str, Collection[str]],
     assets: Collection[str],
-) -> dg.TableColumnLineage:
-    """Return the columns of assets that the view's columns are made of, as far as can be told."""
-    found = trace(view.sql, list(columns[view.name]), columns)
-    for column, why in found.unknown.items():
-        context.log.info(f"{view.at(1)}: what {column} is made of cannot be told: {why}.")
-    return dg.TableColumnLineage(
-        {
-            column: [
-                dg.TableColumnDep(source.table, source.name)
-                for source in sources
-                if source.table in assets
-            ]
-            for column, sources in found.sources.items()
-        }
+) -> dict[str, Any]:
+    """Return a view's columns, and the columns of assets that they are made of."""
+    found = trace(view.sql, [column.name for column in schema.columns], tables)
+    for name, why in found.unknown.items():
+        context.log.info(f"{view.at(1)}: what {name} is made of cannot be told: {why}.")
+    sources = {
+        name: [source for source in each if source.table in assets]
+        for name, each in found.sources.items()
+    }
+    return {
+        "dagster/column_schema": dg.TableSchema(
+            # In words too: only Dagster's hosted UI draws the lineage of columns.
+            [_with_sources(column, sources.get(column.name, [])) for column in schema.columns]
+        ),
+        "dagster/column_lineage": dg.TableColumnLineage(
+            {
+                name: [dg.TableColumnDep(source.table, source.name) for source in each]
+                for name, each in sources.items()
+            }
+        ),
+    }
+
+
+def _with_sources(column: dg.TableColumn, sources: list[Column]) -> dg.TableColumn:
+    made_of = ", ".join(".".join(source) for source in sources)
+    parts = [column.description, f"from {made_of}" if made_of else None]
+    return dg.TableColumn(
+        column.name, column.type, description=" · ".join(part for part in parts if part) or None
     )
 
 
