@@ -58,6 +58,11 @@ test *ARGS: _setup-notebook
 bench *ARGS: _setup
     @"{{ bin }}/python" -m bench "$@"
 
+# Take the README's pictures of Dagster's UI again; needs Chromium.
+[no-exit-message]
+screenshots: _setup-notebook
+    @"{{ bin }}/python" docs/screenshots.py
+
 # Check format, lint, types, layering and the definitions.
 [no-exit-message]
 check: _setup-notebook

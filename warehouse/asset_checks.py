@@ -11,7 +11,6 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
-from warehouse.code_links import code_link
 from warehouse.errors import WarehouseError
 from warehouse.settings import load_settings
 from warehouse.store import preview, snapshots
@@ -56,10 +55,7 @@ def build_checks(checks: list[View]) -> dg.AssetChecksDefinition:
                     key.name,
                     asset=key.asset_key,
                     description=check.description,
-                    metadata={
-                        "sql": dg.MetadataValue.md(f"```sql\n{check.sql}\n```"),
-                        **code_link(check.file),
-                    },
+                    metadata={"sql": dg.MetadataValue.md(f"```sql\n{check.sql}\n```")},
                 )
                 for key, check in by_key.items()
             ),

@@ -168,7 +168,7 @@ def _rows(
     except duckdb.InterruptException:
         what = "how many rows there are" if shown else "the first rows"
         shown["not_shown"] = (
-            f"To compute {what} takes too long: the views of a run have {PREVIEW_SECONDS:.0f} s. "
+            f"To compute {what} takes too long: the views of a run have {PREVIEW_SECONDS:g} s. "
             f'Ask for it: just sql "from {view.name} limit {preview.ROWS}"'
         )
     except duckdb.Error as error:
