@@ -187,3 +187,8 @@ def test_what_cannot_be_told_is_left_out_with_a_reason(
 def test_sql_that_cannot_be_read_has_no_lineage() -> None:
     found = trace("selec", ["a"], TABLES)
     assert found.sources == {} and list(found.unknown) == ["a"]
+
+
+def test_columns_in_other_places_than_duckdb_has_them_are_not_told() -> None:
+    found = trace("select id, amount, day from orders", ["amount", "id", "day"], TABLES)
+    assert found.sources.keys() == {"day"} and found.unknown.keys() == {"id", "amount"}
