@@ -204,16 +204,14 @@ def _metadata(
     rows: int,
 ) -> dict[str, Any]:
     """Return what the UI shows of a stored table."""
-    # A range of partitions shares this metadata: a count of all is none of each one's.
-    counts: dict[str, Any] = {}
-    if not context.has_asset_partitions:
-        counts["dagster/row_count"] = rows
-    elif len(context.asset_partition_keys) == 1:
-        counts["dagster/partition_row_count"] = rows
-    first = preview.first_rows(connection, DuckDbClient.get_select_statement(table_slice))
+    # A range of partitions shares this metadata: what is told of all is true of none of them.
+    told: dict[str, Any] = {}
+    if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
+        count = "partition_row_count" if context.has_asset_partitions else "row_count"
+        first = preview.first_rows(connection, DuckDbClient.get_select_statement(table_slice))
+        told = {f"dagster/{count}": rows, "preview": dg.MetadataValue.md(first)}
     return {
-        **counts,
-        "preview": dg.MetadataValue.md(first),
+        **told,
         "dagster/column_schema": column_schema(connection, table_slice.table),
         "dagster/storage_kind": "duckdb",
     }
