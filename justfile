@@ -84,6 +84,11 @@ test *ARGS: _setup-notebook
 bench *ARGS: _setup
     @"{{ bin }}/python" -m bench "$@"
 
+# Take the README's pictures of Dagster's UI again; needs Chromium.
+[no-exit-message]
+screenshots: _setup-notebook
+    @"{{ bin }}/python" docs/screenshots.py
+
 # Check format, lint, types, layering and the definitions.
 [no-exit-message]
 check: _setup-notebook
@@ -91,7 +96,7 @@ check: _setup-notebook
     @"{{ bin }}/ruff" check .
     @"{{ bin }}/mypy"
     @"{{ bin }}/lint-imports"
-    @"{{ bin }}/dagster" definitions validate
+    @"{{ bin }}/python" -W 'ignore:Function `definitions_validate_command`' -m dagster definitions validate
 
 # Write the locks anew from pyproject.toml: hashes, no addresses.
 lock: _setup

@@ -90,7 +90,9 @@ def test_a_file_is_a_check_with_the_rows_that_are_wrong(
         "SELECT count(*) FROM orders_cleaned WHERE amount BETWEEN 0 AND 5"
     )
     assert cheap.metadata["rows"].value == wrong
-    assert str(cheap.metadata["first_rows"].value).startswith("| id | amount |\n| --- | --- |\n| ")
+    first_rows = str(cheap.metadata["first_rows"].value).splitlines()
+    assert first_rows[0].split() == ["|", "id", "|", "amount", "|"]
+    assert len(first_rows) == 2 + 10
     assert found["mysql_orders.none"].passed
     assert not found["mysql_orders.gone"].passed
     assert "nonsense" in str(found["mysql_orders.gone"].description)

@@ -93,8 +93,11 @@ def test_a_partition_replaces_itself_by_name_and_leaves_the_others(path: Path) -
         return frames.pop(0)
 
     for day in ("2026-01-01", "2026-01-02", "2026-01-02"):
-        run(path, daily, partition=day)
+        result = run(path, daily, partition=day)
     assert rows(path, "SELECT low, high FROM daily ORDER BY day") == [(1, 2), (5, 6)]
+    (event,) = result.asset_materializations_for_node("daily")
+    shown = str(event.metadata["preview"].value)
+    assert "2026-01-02" in shown and "2026-01-01" not in shown
 
 
 def test_a_stream_is_stored_and_read_as_a_stream(path: Path) -> None:
@@ -113,6 +116,7 @@ def test_a_stream_is_stored_and_read_as_a_stream(path: Path) -> None:
     assert counted == [100]
     (event,) = result.asset_materializations_for_node("numbers")
     assert event.metadata["dagster/row_count"].value == 100
+    assert len(str(event.metadata["preview"].value).splitlines()) == 2 + 10
     assert event.metadata["dagster/table_name"].value == "warehouse.main.numbers"
     schema = event.metadata["dagster/column_schema"].value
     assert isinstance(schema, dg.TableSchema)

@@ -144,7 +144,7 @@ def test_markdown_reformats_nothing(env: WarehouseEnv) -> None:
     row = text.splitlines()[2]
     assert r'a\|b,"c"<br> d' in row and " 71.10 " in row and " NULL " in row
     lines = given(env, "select '007' a, '1e5' b, 'x\\y<z' c, 1 d", "--format", "markdown")
-    assert all(cell in lines for cell in (" 007 ", " 1e5 ", " x\\\\y&lt;z ")), lines
+    assert all(cell in lines for cell in (" 007 ", " 1e5 ", " x\\\\y\\<z ")), lines
     assert lines.splitlines()[1].count(":") == 4
 
 

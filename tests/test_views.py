@@ -36,6 +36,20 @@ def test_a_file_is_a_view(folder: Path) -> None:
     assert view.description == "Orders of a thousand."
 
 
+def test_the_comment_on_top_says_whose_it_is(folder: Path) -> None:
+    add(folder, "a", "-- Mine.\n-- owner: team:a-b, ann@example.com\n-- See: there.\nfrom orders")
+    add(folder, "b", "from orders")
+    a, b = load_views({"orders"}, folder)
+    assert (a.owners, a.description) == (["team:a-b", "ann@example.com"], "Mine. See: there.")
+    assert b.owners == []
+
+
+@pytest.mark.parametrize("note", ["owner: analytics", "owner:", "severity: fatal"])
+def test_a_note_that_means_nothing_is_named(folder: Path, note: str) -> None:
+    add(folder, "a", f"-- Mine.\n-- {note}\nfrom orders")
+    assert f"a.sql:2: {note.partition(':')[2].strip() or 'nothing'} is no" in refused(folder)
+
+
 def test_what_a_view_reads_is_read_from_its_sql(folder: Path) -> None:
     add(
         folder,
@@ -141,3 +155,37 @@ def test_what_is_not_built_yet_is_named(folder: Path) -> None:
         WarehouseError, match=r"b reads a, which the warehouse does not hold.*\n.*\n.*just"
     ):
         write_views(warehouse(), load_views({"orders"}, folder), {"b"})
+
+
+def comments(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    return dict(
+        connection.execute(
+            "SELECT table_name || '.' || column_name, comment FROM duckdb_columns() "
+            "WHERE comment IS NOT NULL"
+        ).fetchall()
+    )
+
+
+def test_a_column_that_is_shown_unchanged_keeps_its_comment(folder: Path) -> None:
+    add(folder, "a", "select id, amount, amount * 2 as twice from orders")
+    add(
+        folder,
+        "b",
+        "with c as (select id as number, sum(amount) as amount from a group by id) from c",
+    )
+    connection = warehouse()
+    connection.execute("COMMENT ON COLUMN orders.id IS 'The order''s number'")
+    connection.execute("COMMENT ON COLUMN orders.amount IS 'In euros'")
+    views = load_views({"orders"}, folder)
+    write_views(connection, views, {"a", "b"})
+    assert comments(connection) == {
+        "orders.id": "The order's number",
+        "orders.amount": "In euros",
+        "a.id": "The order's number",
+        "a.amount": "In euros",
+        "b.number": "The order's number",
+    }
+    connection.execute("COMMENT ON COLUMN orders.id IS NULL")
+    connection.execute("COMMENT ON COLUMN orders.amount IS 'In dollars'")
+    assert write_views(connection, views, {"a", "b"}) == []
+    assert comments(connection) == {"orders.amount": "In dollars", "a.amount": "In dollars"}

@@ -4,7 +4,6 @@
 comment on top is its description; a line `-- severity: warn` makes it a warning.
 """
 
-import re
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +13,12 @@ import duckdb
 
 from warehouse.errors import WarehouseError
 from warehouse.settings import load_settings
-from warehouse.store import snapshots
+from warehouse.store import preview, snapshots
 from warehouse.tables import KNOWN_TABLES, SOURCES
 from warehouse.views import View, check_reads, parse
 
 FOLDER = Path(__file__).parent / "checks"
 FRESH = "fresh"
-SHOWN_ROWS = 10
-_SEVERITY = re.compile(r"\s*severity: (warn|error)\b", re.IGNORECASE)
 
 
 def load_checks(views: Collection[View], folder: Path = FOLDER) -> list[View]:
@@ -57,7 +54,7 @@ def build_checks(checks: list[View]) -> dg.AssetChecksDefinition:
                 dg.AssetCheckSpec(
                     key.name,
                     asset=key.asset_key,
-                    description=_SEVERITY.sub("", check.description),
+                    description=check.description,
                     metadata={"sql": dg.MetadataValue.md(f"```sql\n{check.sql}\n```")},
                 )
                 for key, check in by_key.items()
@@ -90,35 +87,25 @@ def _judge(
 ) -> dg.AssetCheckResult:
     """Count the rows that a check selects, and show the first ones."""
     try:
-        wrong = connection.sql(check.sql)
-        ((count,),) = wrong.count("*").fetchall()
-        shown = wrong.limit(SHOWN_ROWS).fetchall() if count else []
+        ((count,),) = connection.sql(check.sql).count("*").fetchall()
+        first = preview.first_rows(connection, check.sql) if count else ""
     except duckdb.Error as error:
         why = f"The check cannot run: {check.at(1)}: {str(error).splitlines()[0]}"
         return dg.AssetCheckResult(
             asset_key=key.asset_key, check_name=key.name, passed=False, description=why
         )
-    warn = _SEVERITY.search(check.description)
     metadata: dict[str, dg.MetadataValue] = {"rows": dg.MetadataValue.int(count)}
-    if shown:
-        metadata["first_rows"] = dg.MetadataValue.md(_markdown(wrong.columns, shown))
+    if count:
+        metadata["first_rows"] = dg.MetadataValue.md(first)
     return dg.AssetCheckResult(
         asset_key=key.asset_key,
         check_name=key.name,
         passed=count == 0,
         severity=dg.AssetCheckSeverity.WARN
-        if warn and warn[1].lower() == "warn"
+        if check.notes.get("severity") == "warn"
         else dg.AssetCheckSeverity.ERROR,
         description="No row is wrong." if not count else f"{count:,} rows are wrong: {check.at(1)}",
         metadata=metadata,
-    )
-
-
-def _markdown(columns: list[str], rows: list[tuple[object, ...]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(
-        f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |"
-        for line in lines
     )
 
 

@@ -37,7 +37,10 @@ def narration(_: dg.InitLoggerContext) -> logging.Logger:
 views = load_views(KNOWN_TABLES)
 
 defs = dg.Definitions(
-    assets=[orders_in_mysql, mysql_orders, mysql_orders_daily, build_views(views)],
+    assets=[
+        *dg.with_source_code_references([orders_in_mysql, mysql_orders, mysql_orders_daily]),
+        build_views(views),
+    ],
     asset_checks=[build_checks(load_checks(views))],
     sensors=[stale_sources, changed_days],
     resources={

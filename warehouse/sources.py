@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 
 from warehouse.automation import STALE, by_automation
+from warehouse.code_links import code_link
 from warehouse.load import Result, load
 from warehouse.mysql.plan import DayRange
 from warehouse.mysql.session import connect, plain_errors
@@ -19,12 +21,14 @@ FRESH = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(minutes=load_settings().freshness_minutes)
 )
 KINDS = {"mysql", "duckdb", "table"}
+OWNERS = ["team:data"]
 
 
 @dg.observable_source_asset(
     name="orders_in_mysql",
     group_name="sources",
     tags={"dagster/kind/mysql": ""},
+    metadata=code_link(Path(__file__)),
     description="The table in MySQL. Observing it asks for the time of its last change, which "
     "reads no row; the data version differs when the table may have changed.",
 )
@@ -49,6 +53,7 @@ def orders_in_mysql(context: dg.OpExecutionContext) -> dg.ObserveResult:
     name=ORDERS,
     group_name="sources",
     kinds=KINDS,
+    owners=OWNERS,
     deps=[orders_in_mysql],
     freshness_policy=FRESH,
     automation_condition=STALE,
@@ -64,6 +69,7 @@ def mysql_orders(context: dg.AssetExecutionContext) -> Iterator[Result]:
     name=ORDERS_DAILY,
     group_name="sources",
     kinds=KINDS,
+    owners=OWNERS,
     deps=[orders_in_mysql],
     partitions_def=daily(),
     backfill_policy=dg.BackfillPolicy.single_run(),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,8 @@ from pathlib import Path
 import duckdb
 
 from warehouse.runs import History, LastRun
-from warehouse.store import holders, ledger, snapshots
+from warehouse.store import holders, ledger, preview, snapshots
+from warehouse.store.quoting import quoted
 from warehouse.tables import KNOWN_TABLES, SOURCES
 from warehouse.views import REGISTRY
 
@@ -104,24 +105,10 @@ def assets(path: Path) -> list[Asset]:
 def _count(connection: duckdb.DuckDBPyConnection, views: Iterable[str]) -> dict[str, int]:
     """Count the rows of as many views as the time allows."""
     rows: dict[str, int] = {}
-    over = threading.Event()
-
-    def stop() -> None:
-        over.set()
-        connection.interrupt()
-
-    timer = threading.Timer(COUNTING_SECONDS, stop)
-    timer.start()
-    try:
+    hurried = preview.within(connection, COUNTING_SECONDS)
+    with hurried as cursor, suppress(duckdb.InterruptException):
         for view in views:
-            if over.is_set():
-                break
-            ((rows[view],),) = connection.execute(f'SELECT count(*) FROM "{view}"').fetchall()
-    except duckdb.InterruptException:
-        pass
-    finally:
-        timer.cancel()
-        timer.join()
+            ((rows[view],),) = cursor.execute(f"SELECT count(*) FROM {quoted(view)}").fetchall()
     return rows
 
 

@@ -2,15 +2,22 @@
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 import dagster as dg
+import duckdb
 
+from warehouse.code_links import code_link
+from warehouse.lineage import Column, trace
 from warehouse.settings import Settings, load_settings
-from warehouse.store import snapshots
+from warehouse.store import preview, snapshots
 from warehouse.store.io_manager import column_schema, part_of
 from warehouse.tables import SOURCES
-from warehouse.views import View, stored_versions, write_views
+from warehouse.views import View, column_comments, stored_versions, write_views
+
+PREVIEW_SECONDS = 1.0
+"""What the first rows of a run's views and their numbers may take together: they are computed."""
 
 
 def build_views(views: list[View]) -> dg.AssetsDefinition:
@@ -21,16 +28,18 @@ def build_views(views: list[View]) -> dg.AssetsDefinition:
     """
     # Virtual specs are a preview; what is used of them here is tested.
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-    names = {view.name for view in views}
+    assets = {*SOURCES, *(view.name for view in views)}
 
     @dg.multi_asset(
         name="views",
         specs=[
             dg.AssetSpec(
                 view.name,
-                deps=sorted(view.reads & {*names, *SOURCES}),
+                deps=sorted(view.reads & assets),
                 group_name=view.group,
                 description=view.description,
+                owners=view.owners,
+                metadata=code_link(view.file),
                 code_version=view.version,
                 kinds={"duckdb", "sql", "view"},
                 skippable=True,
@@ -53,18 +62,10 @@ def build_views(views: list[View]) -> dg.AssetsDefinition:
             f"{unchanged} up to date: {', '.join(view.name for view in chosen)}. "
             "MySQL was not asked."
         )
-        with snapshots.read(settings.path) as connection:
-            for view in chosen:
-                yield dg.MaterializeResult(
-                    asset_key=view.name,
-                    metadata={
-                        "dagster/column_schema": column_schema(connection, view.name),
-                        "dagster/table_name": f"warehouse.main.{view.name}",
-                        "dagster/storage_kind": "duckdb",
-                        "written": view.name in written,
-                        "sql": dg.MetadataValue.md(f"```sql\n{view.sql}\n```"),
-                    },
-                )
+        for view, metadata in _describe(context, settings, chosen, assets):
+            yield dg.MaterializeResult(
+                asset_key=view.name, metadata={"written": view.name in written, **metadata}
+            )
 
     return build
 
@@ -87,3 +88,91 @@ def _write(
         say=context.log.info,
     ) as connection:
         return write_views(connection, views, only={view.name for view in chosen})
+
+
+def _describe(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    views: list[View],
+    assets: Collection[str],
+) -> list[tuple[View, dict[str, Any]]]:
+    """Return what the UI shows of views that are in the newest snapshot."""
+    with (
+        snapshots.read(settings.path) as connection,
+        preview.within(connection, PREVIEW_SECONDS) as hurried,
+    ):
+        columns = column_comments(connection)
+        return [
+            (
+                view,
+                {
+                    **_columns(
+                        context, view, column_schema(connection, view.name), columns, assets
+                    ),
+                    "dagster/table_name": f"warehouse.main.{view.name}",
+                    "dagster/storage_kind": "duckdb",
+                    "sql": dg.MetadataValue.md(f"```sql\n{view.sql}\n```"),
+                    **_rows(context, hurried, view),
+                },
+            )
+            for view in views
+        ]
+
+
+def _columns(
+    context: dg.AssetExecutionContext,
+    view: View,
+    schema: dg.TableSchema,
+    tables: Mapping[str, Collection[str]],
+    assets: Collection[str],
+) -> dict[str, Any]:
+    """Return a view's columns, and the columns of assets that they are made of."""
+    found = trace(view.sql, [column.name for column in schema.columns], tables)
+    for name, why in found.unknown.items():
+        context.log.info(f"{view.at(1)}: what {name} is made of cannot be told: {why}.")
+    sources = {
+        name: [source for source in each if source.table in assets]
+        for name, each in found.sources.items()
+    }
+    return {
+        "dagster/column_schema": dg.TableSchema(
+            # In words too: only Dagster's hosted UI draws the lineage of columns.
+            [_with_sources(column, sources.get(column.name, [])) for column in schema.columns]
+        ),
+        "dagster/column_lineage": dg.TableColumnLineage(
+            {
+                name: [dg.TableColumnDep(source.table, source.name) for source in each]
+                for name, each in sources.items()
+            }
+        ),
+    }
+
+
+def _with_sources(column: dg.TableColumn, sources: list[Column]) -> dg.TableColumn:
+    made_of = ", ".join(".".join(source) for source in sources)
+    parts = [column.description, f"from {made_of}" if made_of else None]
+    return dg.TableColumn(
+        column.name, column.type, description=" · ".join(part for part in parts if part) or None
+    )
+
+
+def _rows(
+    context: dg.AssetExecutionContext, hurried: duckdb.DuckDBPyConnection, view: View
+) -> dict[str, Any]:
+    """Return a view's first rows and how many it has, or why they are not shown."""
+    query = f'FROM "{view.name}"'
+    shown: dict[str, Any] = {}
+    try:
+        first = preview.first_rows(hurried, query, ordered=view.ordered)
+        shown["preview"] = dg.MetadataValue.md(first)
+        shown["dagster/row_count"] = hurried.sql(query).count("*").fetchall()[0][0]
+    except duckdb.InterruptException:
+        what = "how many rows there are" if shown else "the first rows"
+        shown["not_shown"] = (
+            f"To compute {what} takes too long: the views of a run have {PREVIEW_SECONDS:g} s. "
+            f'Ask for it: just sql "from {view.name} limit {preview.ROWS}"'
+        )
+    except duckdb.Error as error:
+        shown["not_shown"] = f"{view.at(1)}: {str(error).splitlines()[0]}"
+        context.log.warning(f"The rows of {view.name} cannot be read: {shown['not_shown']}")
+    return shown

@@ -1,7 +1,8 @@
 """The views: every file under `sql/` is one SELECT, read, checked and put in order before a run.
 
 `sql/transforms/orders_cleaned.sql` is the view `orders_cleaned` in the group `transforms`. The
-comment on top of the file is its description; what it depends on is read from its SQL.
+comment on top of the file is its description, a line `-- owner: team:analytics` in it says whose it
+is; what it depends on is read from its SQL.
 """
 
 from __future__ import annotations
@@ -20,28 +21,52 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import traverse_scope
 
 from warehouse.errors import WarehouseError
+from warehouse.lineage import trace
 from warehouse.settings import ROOT
+from warehouse.store.quoting import literal, quoted
 
 SQL_FOLDER = Path(__file__).parent / "sql"
 REGISTRY = "view_files"
 """The table that remembers which text each view in the file was made of."""
 
+_OWNER = r"(team:\w[\w-]*|[^\s@,]+@[^\s@,]+)"
+NOTES = {
+    "owner": (
+        rf"{_OWNER}(\s*,\s*{_OWNER})*",
+        "Write team:analytics or an e-mail address, and a comma between several.",
+    ),
+    "severity": ("warn|error", "Write warn or error."),
+}
+"""What a comment on top may say in a line `-- key: value`: the values, and what to do of others."""
+
 
 @dataclass(frozen=True)
 class View:
-    """One file: its name, its SQL, and the tables and views it reads."""
+    """One file: its name, its SQL, and the tables and views it reads.
+
+    Attributes:
+        notes: What its comment says by the keys of `NOTES`.
+        ordered: Whether its rows come in an order of their own.
+    """
 
     name: str
     group: str
     file: Path
     sql: str
     description: str
+    notes: Mapping[str, str]
     reads: frozenset[str]
+    ordered: bool
 
     @property
     def version(self) -> str:
         """A hash of the SQL: the view is written again only when it changes."""
         return hashlib.sha256(self.sql.encode()).hexdigest()[:16]
+
+    @property
+    def owners(self) -> list[str]:
+        """Whose it is, as Dagster names people and teams."""
+        return [owner.strip() for owner in self.notes.get("owner", "").split(",") if owner.strip()]
 
     def at(self, line: int) -> str:
         """Name a place in the file as editors and terminals link it."""
@@ -103,7 +128,8 @@ def parse(file: Path) -> tuple[View, dict[str, int]]:
     """Read one file. Returns the view, and for each table it reads the line that names it.
 
     Raises:
-        WarehouseError: it cannot be parsed, or is not one SELECT; names file and line.
+        WarehouseError: it cannot be parsed, is not one SELECT, or has a note that means nothing;
+            names file and line.
     """
     text = file.read_text(encoding="utf-8")
     try:
@@ -128,13 +154,16 @@ def parse(file: Path) -> tuple[View, dict[str, int]]:
             todo="Keep one SELECT in it, without a CREATE.",
         )
     lines = _tables(statements[0])
+    description, notes = _comment(file, text)
     view = View(
         name=file.stem,
         group=file.parent.name,
         file=file,
         sql=text.strip().rstrip(";"),
-        description=_description(text),
+        description=description,
+        notes=notes,
         reads=frozenset(lines),
+        ordered=statements[0].args.get("order") is not None,
     )
     return view, lines
 
@@ -155,11 +184,28 @@ def _tables(statement: exp.Query) -> dict[str, int]:
     return tables
 
 
-def _description(text: str) -> str:
-    """Return the comment on top of the file, as one paragraph."""
-    lines = re.match(r"(?:\s*--[^\n]*\n?)*", text)
-    comment = lines[0].splitlines() if lines else []
-    return " ".join(line.strip().lstrip("-").strip() for line in comment).strip()
+def _comment(file: Path, text: str) -> tuple[str, dict[str, str]]:
+    """Return the comment on top of the file: the notes in it, and the rest as one paragraph.
+
+    Raises:
+        WarehouseError: a note's value is none of those it may have; names file and line.
+    """
+    top = re.match(r"(?:\s*--[^\n]*\n?)*", text)
+    said: list[str] = []
+    notes: dict[str, str] = {}
+    for number, line in enumerate(top[0].splitlines() if top else [], 1):
+        words = line.strip().lstrip("-").strip()
+        key, value = (part.strip() for part in words.partition(":")[::2])
+        if key not in NOTES:
+            said.append(words)
+            continue
+        pattern, todo = NOTES[key]
+        if not re.fullmatch(pattern, value):
+            raise WarehouseError(
+                f"{_shown(file)}:{number}: {value or 'nothing'} is no {key}.", todo=todo
+            )
+        notes[key] = value
+    return " ".join(said).strip(), notes
 
 
 def _shown(file: Path) -> str:
@@ -181,8 +227,8 @@ def check_views(views: Sequence[View], tables: Mapping[str, Mapping[str, str]]) 
     with duckdb.connect(config={"python_enable_replacements": False}) as connection:
         there = set(tables)
         for table, columns in tables.items():
-            listed = ", ".join(f"{_quoted(name)} {type_}" for name, type_ in columns.items())
-            connection.execute(f"CREATE TABLE {_quoted(table)} ({listed})")
+            listed = ", ".join(f"{quoted(name)} {type_}" for name, type_ in columns.items())
+            connection.execute(f"CREATE TABLE {quoted(table)} ({listed})")
         for view in views:
             if view.reads <= there:
                 _create(connection, view)
@@ -191,7 +237,7 @@ def check_views(views: Sequence[View], tables: Mapping[str, Mapping[str, str]]) 
 
 def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:
     try:
-        connection.execute(f"CREATE OR REPLACE VIEW {_quoted(view.name)} AS\n{view.sql}")
+        connection.execute(f"CREATE OR REPLACE VIEW {quoted(view.name)} AS\n{view.sql}")
     except duckdb.Error as error:
         raise WarehouseError(
             f"{view.at(max(_line(error) - 1, 1))}: {str(error).splitlines()[0]}",
@@ -215,7 +261,7 @@ def write_views(
     views = list(views)
     stored = stored_versions(connection)
     for name in stored.keys() - {view.name for view in views}:
-        connection.execute(f"DROP VIEW IF EXISTS {_quoted(name)}")
+        connection.execute(f"DROP VIEW IF EXISTS {quoted(name)}")
         connection.execute(f"DELETE FROM {REGISTRY} WHERE view_name = ?", [name])
     changed = [v for v in views if v.name in only and stored.get(v.name) != v.version]
     there = _relations(connection)
@@ -229,14 +275,44 @@ def write_views(
             )
         _create(connection, view)
         there.add(view.name)
-        comment = view.description.replace("'", "''")
-        connection.execute(f"COMMENT ON VIEW {_quoted(view.name)} IS '{comment}'")
+        connection.execute(f"COMMENT ON VIEW {quoted(view.name)} IS {literal(view.description)}")
         connection.execute(f"DELETE FROM {REGISTRY} WHERE view_name = ?", [view.name])
         connection.execute(
             f"INSERT INTO {REGISTRY} VALUES (?, ?, ?, now())",
             [view.name, view.version, _shown(view.file)],
         )
+    _carry_comments(connection, views)
     return [view.name for view in changed]
+
+
+def _carry_comments(connection: duckdb.DuckDBPyConnection, views: Iterable[View]) -> None:
+    """Give the columns of views the comments of those that they show unchanged."""
+    stored = stored_versions(connection)
+    columns = column_comments(connection)
+    for view in views:
+        if stored.get(view.name) != view.version:
+            continue
+        there = columns[view.name]
+        unchanged = trace(view.sql, list(there), columns).unchanged
+        for name, comment in there.items():
+            origin = unchanged.get(name)
+            there[name] = columns[origin.table][origin.name] if origin else None
+            if there[name] != comment:
+                connection.execute(
+                    f"COMMENT ON COLUMN {quoted(view.name)}.{quoted(name)} "
+                    f"IS {literal(there[name])}"
+                )
+
+
+def column_comments(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str | None]]:
+    """Return the columns of each table and view in the file, in order, with their comments."""
+    columns: dict[str, dict[str, str | None]] = {}
+    for relation, name, comment in connection.execute(
+        "SELECT table_name, column_name, comment FROM duckdb_columns() "
+        "WHERE schema_name = 'main' AND NOT internal ORDER BY table_oid, column_index"
+    ).fetchall():
+        columns.setdefault(relation, {})[name] = comment
+    return columns
 
 
 def stored_versions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -260,7 +336,3 @@ def _relations(connection: duckdb.DuckDBPyConnection) -> set[str]:
             "SELECT view_name FROM duckdb_views() WHERE NOT internal"
         ).fetchall()
     }
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -15,9 +15,9 @@ from warehouse.serve.output import (
     COPIED,
     ENDINGS,
     FORMATS,
+    as_markdown,
     copy,
     keep_flat,
-    markdown,
     stream,
     whole_file,
 )
@@ -59,7 +59,7 @@ def sql(query: str | None, file: TextIO | None, format_: str | None, output: Pat
     csv       NULL is empty, an empty text is ""
     json      an array of objects; numbers have all their digits
     parquet   zstd; INTERVAL becomes text, HUGEINT becomes DECIMAL(38,0)
-    markdown  NULL is NULL; |, \\, <, & and line breaks are escaped
+    markdown  NULL is NULL; what Markdown would read as markup is escaped, a line break is <br>
 
     QUERY may be several statements, of which one gives rows: CREATE TEMP TABLE and SET may go
     before it. Nothing can change the warehouse.
@@ -119,7 +119,7 @@ def _print(relation: duckdb.DuckDBPyRelation, format_: str) -> None:
     if format_ == "table":
         show(relation)
     else:
-        click.echo(markdown(relation))
+        click.echo(as_markdown(relation))
 
 
 @click.command()

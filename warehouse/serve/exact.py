@@ -23,10 +23,11 @@ PARQUET = {
 }
 """Types that Parquet does not keep, and what holds their values exactly."""
 
-_NUMBERS = {
+_EXACT_NUMBERS = {
     *("tinyint", "smallint", "integer", "bigint", "hugeint", "decimal", "bignum"),
-    *("utinyint", "usmallint", "uinteger", "ubigint", "uhugeint", "boolean"),
+    *("utinyint", "usmallint", "uinteger", "ubigint", "uhugeint"),
 }
+NUMBERS = {*_EXACT_NUMBERS, "float", "double"}
 
 
 def parquet_type(type_: DuckDBPyType) -> str:
@@ -64,7 +65,7 @@ def json_value(value: str, type_: DuckDBPyType, depth: int = 0) -> str:
 
 def _json(value: str, type_: DuckDBPyType, depth: int) -> str:
     text = f"CAST({value} AS VARCHAR)"
-    if str(type_) == "JSON" or type_.id in _NUMBERS:
+    if str(type_) == "JSON" or type_.id in {*_EXACT_NUMBERS, "boolean"}:
         return text
     inner = _inner(type_)
     item = f"item{depth}"

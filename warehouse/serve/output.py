@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from warehouse.errors import WarehouseError
 from warehouse.serve import queries
-from warehouse.serve.exact import json_object, parquet_value
+from warehouse.serve.exact import NUMBERS, json_object, parquet_value
 from warehouse.store import snapshots
 from warehouse.store.quoting import literal, quoted
 
@@ -119,41 +119,16 @@ def stream(
         copied.result()
 
 
-def markdown(relation: duckdb.DuckDBPyRelation) -> str:
+def as_markdown(relation: duckdb.DuckDBPyRelation) -> str:
     """Return a result as a Markdown table. Each value is the text that DuckDB casts it to."""
-    import tabulate
+    from warehouse import markdown
 
-    tabulate.PRESERVE_WHITESPACE = True
     texts = ", ".join(
         f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" for name in relation.columns
     )
-    rows = relation.project(texts).fetchall()
-    sides = ["right" if type_.id in _RIGHT else "left" for type_ in relation.types]
-    return tabulate.tabulate(
-        [[_escaped(value) for value in row] for row in rows],
-        headers=[_escaped(name) for name in relation.columns],
-        tablefmt="pipe",
-        disable_numparse=True,
-        colalign=sides if rows else None,  # without rows tabulate stumbles over it
-    )
-
-
-_RIGHT = {
-    *("tinyint", "smallint", "integer", "bigint", "hugeint", "decimal", "float", "double"),
-    *("utinyint", "usmallint", "uinteger", "ubigint", "uhugeint"),
-}
-_ESCAPES = {
-    **{"\\": "\\\\", "|": "\\|", "&": "&amp;", "<": "&lt;"},
-    **{"\r\n": "<br>", "\n": "<br>", "\r": "<br>"},
-}
-
-
-def _escaped(text: str | None) -> str:
-    if text is None:
-        return "NULL"
-    for what, escaped in _ESCAPES.items():
-        text = text.replace(what, escaped)
-    return text
+    types = zip(relation.columns, relation.types, strict=True)
+    numbers = [name for name, type_ in types if type_.id in NUMBERS]
+    return markdown.table(relation.columns, relation.project(texts).fetchall(), right=numbers)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 
 from warehouse.errors import WarehouseError
 from warehouse.settings import load_settings
-from warehouse.store import snapshots
+from warehouse.store import preview, snapshots
 
 SCHEMA = "main"
 
@@ -104,7 +104,7 @@ class ArrowStreamHandler(DbTypeHandler[pa.RecordBatchReader]):
                 safe=snapshots.SAFE,
             ) from None
         finished = stream.finish(connection)
-        return {**_metadata(context, connection, table_slice.table, rows), **finished}
+        return {**_metadata(context, connection, table_slice, rows), **finished}
 
     def load_input(
         self,
@@ -131,7 +131,7 @@ class DataFrameHandler(DuckDBPandasTypeHandler):
         rows = pa.Table.from_pandas(obj, preserve_index=False)
         stream = TableStream(rows.schema, iter(rows.to_batches()))
         count = _insert(connection, table_slice.table, stream)
-        return _metadata(context, connection, table_slice.table, count)
+        return _metadata(context, connection, table_slice, count)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStream) -> int:
@@ -201,18 +201,21 @@ def column_schema(connection: duckdb.DuckDBPyConnection, relation: str) -> dg.Ta
 
 
 def _metadata(
-    context: dg.OutputContext, connection: duckdb.DuckDBPyConnection, table: str, rows: int
+    context: dg.OutputContext,
+    connection: duckdb.DuckDBPyConnection,
+    table_slice: TableSlice,
+    rows: int,
 ) -> dict[str, Any]:
     """Return what the UI shows of a stored table."""
-    # A range of partitions shares this metadata: a count of all is none of each one's.
-    counts: dict[str, Any] = {}
-    if not context.has_asset_partitions:
-        counts["dagster/row_count"] = rows
-    elif len(context.asset_partition_keys) == 1:
-        counts["dagster/partition_row_count"] = rows
+    # A range of partitions shares this metadata: what is told of all is true of none of them.
+    told: dict[str, Any] = {}
+    if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
+        count = "partition_row_count" if context.has_asset_partitions else "row_count"
+        first = preview.first_rows(connection, DuckDbClient.get_select_statement(table_slice))
+        told = {f"dagster/{count}": rows, "preview": dg.MetadataValue.md(first)}
     return {
-        **counts,
-        "dagster/column_schema": column_schema(connection, table),
+        **told,
+        "dagster/column_schema": column_schema(connection, table_slice.table),
         "dagster/storage_kind": "duckdb",
     }
 

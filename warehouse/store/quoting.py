@@ -6,6 +6,6 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(text: str) -> str:
-    """Quote a text."""
-    return "'" + text.replace("'", "''") + "'"
+def literal(text: str | None) -> str:
+    """Quote a text; None is NULL."""
+    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"

@@ -1,5 +1,6 @@
 -- Per day of mysql_orders_daily: how many orders, the revenue of those completed or shipped, and
 -- how far the revenue is above or below that of the seven days before.
+-- owner: team:analytics
 with orders as (
   select * from mysql_orders_daily
   where id is not null and customer_id is not null

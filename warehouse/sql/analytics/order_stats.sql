@@ -1,5 +1,6 @@
 -- One row on all cleaned orders: how many, their revenue and average amount, the first and the
 -- last day, and how many there are by status.
+-- owner: team:analytics
 select
   count(*) as orders,
   sum(amount) as revenue,

@@ -1,5 +1,6 @@
 -- One row per order: its newest update wins. The status is trimmed and in lower case;
 -- rows without an id or a customer are dropped.
+-- owner: team:analytics
 select * replace (lower(trim(status)) as status)
 from mysql_orders
 where id is not null and customer_id is not null

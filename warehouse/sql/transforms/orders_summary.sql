@@ -1,4 +1,5 @@
 -- Per day and status: how many orders, their revenue and their average amount.
+-- owner: team:analytics
 select
   order_date,
   status,

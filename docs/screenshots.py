@@ -1,0 +1,159 @@
+"""Takes the README's pictures of Dagster's UI, over a warehouse of the sample's, made for them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from warehouse.sample.server import serve
+from warehouse.settings import ROOT
+
+IMAGES = ROOT / "docs" / "images"
+GROUPS = ",".join(f"global@global:{group}" for group in ("sources", "transforms", "analytics"))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A page, in a window large enough to show all of it, and the part without the menus."""
+
+    page: str
+    window: tuple[int, int]
+    part: tuple[int, int, int, int]
+
+
+PICTURES = {
+    "graph": Picture(
+        f"/asset-groups?{urllib.parse.urlencode({'expanded': GROUPS})}",
+        (2240, 1800),
+        (600, 109, 2180, 1570),
+    ),
+    "asset": Picture("/assets/orders_summary?view=overview", (1600, 1700), (240, 0, 1600, 1618)),
+}
+GROWING = ["order_date < '2026-07-01'", "order_date < '2026-09-01'", "order_date < '2026-10-15'"]
+DAYS = "2026-10-18...2026-10-31"
+
+COLOURS = 256
+START_SECONDS = 90
+
+
+def build(env: Mapping[str, str]) -> None:
+    """Materialize everything a few times, each time with more orders, so that there are plots."""
+    materialize = [sys.executable, "-m", "warehouse", "materialize"]
+    for where in GROWING:
+        subprocess.run(materialize, env={**env, "WAREHOUSE_ORDERS_WHERE": where}, check=True)
+    subprocess.run(materialize, env=env, check=True)
+    subprocess.run(
+        [*materialize, "mysql_orders_daily", "--partition-range", DAYS], env=env, check=True
+    )
+    subprocess.run([*materialize, "daily_revenue"], env=env, check=True)
+
+
+@contextmanager
+def dagster_dev(env: Mapping[str, str]) -> Iterator[str]:
+    """Run `dagster dev` for the length of a `with`. Yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    dev = subprocess.Popen(
+        [Path(sys.executable).with_name("dagster"), "dev", "--port", str(port)],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        # A shell lets what it starts in the background ignore Ctrl-C, and so would Dagster.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        _wait_for(f"{address}/server_info", dev)
+        yield address
+    finally:
+        os.killpg(dev.pid, signal.SIGINT)
+        try:
+            dev.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(dev.pid, signal.SIGKILL)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    ends = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < ends:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.5)
+    raise SystemExit(f"dagster dev did not answer at {url}.")
+
+
+def take(picture: Picture, address: str, file: Path) -> None:
+    """Take a picture of a page, when it has stopped loading."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        raise SystemExit("The pictures are taken with Chromium, which is not installed.")
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run(
+            [
+                browser,
+                *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
+                f"--user-data-dir={profile}",
+                f"--window-size={picture.window[0]},{picture.window[1]}",
+                "--virtual-time-budget=15000",
+                f"--screenshot={file}",
+                address + picture.page,
+            ],
+            check=True,
+            capture_output=True,
+            timeout=180,
+        )
+    with Image.open(file) as taken:
+        shown = taken.convert("RGB").crop(picture.part)
+        small = shown.quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(file, optimize=True)
+
+
+@contextmanager
+def sample_warehouse() -> Iterator[dict[str, str]]:
+    """Build a warehouse and a run history of their own. Yields the environment that names them."""
+    with tempfile.TemporaryDirectory() as folder, serve() as sample:
+        (Path(folder) / "dagster.yaml").write_text(
+            "telemetry: {enabled: false}\nnux: {enabled: false}\n"
+        )
+        env = {
+            **{name: value for name, value in os.environ.items() if "WAREHOUSE" not in name},
+            "DAGSTER_HOME": folder,
+            "WAREHOUSE_PATH": f"{folder}/warehouse.duckdb",
+            "WAREHOUSE_MYSQL_URL": sample.url,
+        }
+        build(env)
+        yield env
+
+
+def main() -> None:
+    """Take all of the README's pictures."""
+    IMAGES.mkdir(exist_ok=True)
+    with sample_warehouse() as env, dagster_dev(env) as address:
+        for name, picture in PICTURES.items():
+            file = IMAGES / f"{name}.png"
+            take(picture, address, file)
+            print(f"{file.relative_to(ROOT)}: {file.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The first rows of a query and how many it has, for people: within a time, and never mangled."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from warehouse import markdown
+
+ROWS = 10
+LONGEST = 100
+"""Characters of a value that are shown; of a longer one it is said how long it is."""
+
+_INTERRUPT_SECONDS = 0.05
+
+
+def first_rows(connection: duckdb.DuckDBPyConnection, query: str, *, ordered: bool = True) -> str:
+    """Return the first rows of a query as Markdown, each value as DuckDB writes it.
+
+    Args:
+        connection: Where the query runs.
+        query: A SELECT.
+        ordered: Whether its rows come in an order of their own; if not, they are sorted, so that
+            the first ones are the same the next time.
+    """
+    order = "" if ordered else "ORDER BY ALL"
+    # In a line of its own: the query may end in a comment.
+    shown = connection.execute(
+        f"SELECT COLUMNS(*)::VARCHAR FROM (FROM (\n{query}\n) {order} LIMIT {ROWS})"
+    )
+    columns = [name for name, *_ in shown.description or []]
+    return markdown.table(columns, [[_short(value) for value in row] for row in shown.fetchall()])
+
+
+def _short(value: str | None) -> str | None:
+    if value is None or len(value) <= LONGEST:
+        return value
+    return f"{value[:LONGEST]}… ({len(value):,} characters)"
+
+
+@contextmanager
+def within(
+    connection: duckdb.DuckDBPyConnection, seconds: float
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a cursor whose queries have so many seconds together.
+
+    A query that is not done by then, and each one after it, raises `duckdb.InterruptException`.
+    """
+    cursor = connection.cursor()
+    over = threading.Event()
+
+    def watch() -> None:
+        # More than once: what begins just after it was interrupted goes on.
+        wait = seconds
+        while not over.wait(wait):
+            cursor.interrupt()
+            wait = _INTERRUPT_SECONDS
+
+    watcher = threading.Thread(target=watch, name="time-is-up", daemon=True)
+    watcher.start()
+    try:
+        yield cursor
+    finally:
+        over.set()
+        watcher.join()
+        cursor.close()
