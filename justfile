@@ -60,13 +60,13 @@ rollback NUMBER: _setup
 
 # Open JupyterLab on the tour, notebooks/orders.ipynb. It asks nobody for news or updates.
 [no-exit-message]
-notebook *ARGS: _setup-notebook
+notebook *ARGS: _setup-all
     @JUPYTER_CONFIG_PATH="{{ justfile_directory() }}/notebooks/.jupyter" "{{ bin }}/jupyter-lab" \
         --KernelManager.transport_encryption=auto notebooks/orders.ipynb "$@"
 
 # Write the notebooks' outputs anew, from the sample data.
 [no-exit-message]
-notebook-run *NAMES: _setup-notebook
+notebook-run *NAMES: _setup-all
     @"{{ bin }}/python" -m notebooks.execute "$@"
 
 # Run the sample source alone and print each query that it is asked.
@@ -76,22 +76,22 @@ sample-mysql *ARGS: _setup
 
 # Run the tests: all, or what ARGS say to pytest.
 [no-exit-message]
-test *ARGS: _setup-notebook
+test *ARGS: _setup-all
     @"{{ bin }}/pytest" "$@"
 
 # Measure on a private MariaDB: a load (or `load`), `refresh`, `cache`; each has its --help.
 [no-exit-message]
-bench *ARGS: _setup
+bench *ARGS: _setup-all
     @"{{ bin }}/python" -m bench "$@"
 
 # Take the README's pictures of Dagster's UI again; needs Chromium.
 [no-exit-message]
-screenshots: _setup-notebook
+screenshots: _setup-all
     @"{{ bin }}/python" docs/screenshots.py
 
 # Check format, lint, types, layering and the definitions.
 [no-exit-message]
-check: _setup-notebook
+check: _setup-all
     @"{{ bin }}/ruff" format --check .
     @"{{ bin }}/ruff" check .
     @"{{ bin }}/mypy"
@@ -99,18 +99,17 @@ check: _setup-notebook
     @"{{ bin }}/python" -W 'ignore:Function `definitions_validate_command`' -m dagster definitions validate
 
 # Write the locks anew from pyproject.toml: hashes, no addresses.
-lock: _setup
-    @{{ compile }} --extra dev --output-file requirements.lock
-    @{{ compile }} --constraint requirements.lock --extra dev --extra notebook \
-        --output-file requirements-notebook.lock
+lock: _setup-all
+    @{{ compile }} --extra build --output-file requirements.lock
+    @{{ compile }} --constraint requirements.lock --all-extras --output-file requirements-all.lock
 
 compile := bin / "uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
     --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header pyproject.toml"
 
 _setup: (_install "requirements.lock")
 
-# Jupyter and what draws plots: not needed for the first answer.
-_setup-notebook: _setup (_install "requirements-notebook.lock")
+# Notebooks, tests, checks: not needed for the first answer.
+_setup-all: _setup (_install "requirements-all.lock")
 
 _install LOCK:
     #!/bin/sh
