@@ -241,7 +241,9 @@ def _say_checks(results: list[dg.ExecuteInProcessResult]) -> None:
 def _line(name: str, events: list[dict[str, Any]]) -> tuple[str, str, str, str]:
     """Return an asset's line; one with days has an event for each of them."""
     if "written" in events[0]:
-        return name, "", "", "view, written" if events[0]["written"] else "view, up to date"
+        counted = events[0].get("dagster/row_count")  # not in time, if it takes long
+        rows = "" if counted is None else f"{counted:,}"
+        return name, rows, "", "view, written" if events[0]["written"] else "view, up to date"
     count = sum(
         event.get("dagster/row_count", event.get("dagster/partition_row_count", 0))
         for event in events
