@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import time
 from collections.abc import Mapping
 from datetime import date
@@ -17,8 +16,8 @@ from warehouse import progress
 from warehouse.definitions import defs
 from warehouse.errors import WarehouseError
 from warehouse.load import FORCE_TAG
-from warehouse.partitions import daily, parse_day, parse_range, range_tags, span
-from warehouse.refresh import difference
+from warehouse.partitions import parse_day, parse_range, range_tags, span
+from warehouse.refresh import Difference
 from warehouse.runs import history
 from warehouse.settings import ROOT, load_settings
 from warehouse.store import snapshots
@@ -48,29 +47,23 @@ def run(
     began = time.monotonic()
     keys = select(selection)
     days = _days(keys, partition, partition_range)
-    _narrate_on_stderr()
+    progress.narrate_on_stderr()
     with history() as instance:
         _summary([_execute(instance, keys, days, force)], time.monotonic() - began)
 
 
-def refresh(*, force: bool = False) -> None:
+def load_changed(found: Difference, began: float, *, force: bool = False) -> None:
     """Load those days again that differ from MySQL.
 
+    Args:
+        found: What differs.
+        began: When the refresh began, by the monotonic clock.
+        force: As in `run`.
+
     Raises:
-        WarehouseError: MySQL cannot be asked, or a load failed; the days loaded before it stay.
+        WarehouseError: a load failed; the days loaded before it stay.
         KeyboardInterrupt: somebody stopped it.
     """
-    began = time.monotonic()
-    _narrate_on_stderr()
-    found = difference(progress.narrate, "just refresh")
-    if not found.days:
-        click.echo(f"All {found.compared:,} days are as they are in MySQL: nothing was read.")
-        return
-    shown = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in found.ranges[:8])
-    more = f" and {len(found.ranges) - 8} more" if len(found.ranges) > 8 else ""
-    progress.narrate(
-        f"{len(found.days):,} of {found.compared:,} days are new or differ: {shown}{more}."
-    )
     with history() as instance:
         keys = [[dg.AssetKey(ORDERS_DAILY)]] * len(found.ranges)
         if not found.cached:  # the first time, what reads it is written too
@@ -81,11 +74,6 @@ def refresh(*, force: bool = False) -> None:
             for chosen, days in zip(keys, found.ranges, strict=True)
         ]
         _summary(results, time.monotonic() - began)
-
-
-def _narrate_on_stderr() -> None:
-    """Keep this process's own stderr for narration: a run takes over the one it finds."""
-    progress.narration = os.fdopen(os.dup(2), "w", buffering=1)
 
 
 def _execute(
@@ -140,13 +128,12 @@ def _days(
                 todo=f"Name {ORDERS_DAILY}, or leave out the days.",
             )
         return None
-    days = daily()
     if partition and partition_range:
         raise WarehouseError("Name one day or a range of days, not both.", safe="Nothing was run.")
     if partition:
-        day = parse_day(partition, days)
+        day = parse_day(partition)
         return day, day
-    return parse_range(partition_range, days) if partition_range else span(days)
+    return parse_range(partition_range) if partition_range else span()
 
 
 def select(selection: str | None) -> list[dg.AssetKey]:

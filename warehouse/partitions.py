@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-
-import dagster as dg
+from datetime import UTC, date, datetime, timedelta
 
 from warehouse.errors import WarehouseError
 from warehouse.settings import load_settings
@@ -13,18 +11,9 @@ SEPARATOR = "..."
 """Between the ends of a range, as in Dagster's own tools."""
 
 
-def daily() -> dg.DailyPartitionsDefinition:
-    """Return the days from `WAREHOUSE_DAILY_START` to today, both included, by UTC."""
-    return dg.DailyPartitionsDefinition(
-        start_date=load_settings().daily_start.isoformat(), end_offset=1
-    )
-
-
-def span(days: dg.DailyPartitionsDefinition) -> tuple[date, date]:
-    """Return the first and the last day there is."""
-    first, last = days.get_first_partition_key(), days.get_last_partition_key()
-    assert first and last, "the start is not in the future"
-    return date.fromisoformat(first), date.fromisoformat(last)
+def span() -> tuple[date, date]:
+    """Return the first and the last day there is: `WAREHOUSE_DAILY_START`, and today by UTC."""
+    return load_settings().daily_start, datetime.now(UTC).date()
 
 
 def range_tags(first: date, last: date) -> dict[str, str]:
@@ -40,7 +29,7 @@ def all_days(first: date, last: date) -> list[date]:
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
-def parse_range(text: str, days: dg.DailyPartitionsDefinition) -> tuple[date, date]:
+def parse_range(text: str) -> tuple[date, date]:
     """Read `2026-11-01...2026-11-30`.
 
     Raises:
@@ -53,7 +42,7 @@ def parse_range(text: str, days: dg.DailyPartitionsDefinition) -> tuple[date, da
             safe="Nothing was run.",
             todo=f"Write it like 2026-11-01{SEPARATOR}2026-11-30; both ends are included.",
         )
-    first, last = (parse_day(part, days) for part in parts)
+    first, last = (parse_day(part) for part in parts)
     if first > last:
         raise WarehouseError(
             f"The range {text} ends before it begins.",
@@ -63,13 +52,13 @@ def parse_range(text: str, days: dg.DailyPartitionsDefinition) -> tuple[date, da
     return first, last
 
 
-def parse_day(text: str, days: dg.DailyPartitionsDefinition) -> date:
+def parse_day(text: str) -> date:
     """Read `2026-11-01`.
 
     Raises:
         WarehouseError: not a day, or not one of this table.
     """
-    first, last = span(days)
+    first, last = span()
     try:
         day = date.fromisoformat(text.strip())
     except ValueError:

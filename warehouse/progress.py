@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -47,6 +48,12 @@ class Progress:
     def close(self) -> None:
         """Take the bar away."""
         self._bar.close()
+
+
+def narrate_on_stderr() -> None:
+    """Keep this process's own stderr for narration: a run takes over the one it finds."""
+    global narration
+    narration = os.fdopen(os.dup(2), "w", buffering=1)
 
 
 def narrate(message: str) -> None:

@@ -10,11 +10,13 @@ from warehouse.fingerprint import changed_days, ranges
 from warehouse.mysql.days import ID, UPDATED, day_fingerprints
 from warehouse.mysql.plan import DayRange
 from warehouse.origin import source
-from warehouse.partitions import all_days, daily, span
+from warehouse.partitions import all_days, span
 from warehouse.settings import load_settings
 from warehouse.store import days as store_days
 from warehouse.store import snapshots
 from warehouse.tables import DAY_COLUMN, ORDERS_DAILY
+
+SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,13 @@ class Difference:
         """The same days as ranges, each one query."""
         return ranges(self.days)
 
+    @property
+    def words(self) -> str:
+        """The same in a sentence, which names some."""
+        shown = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in self.ranges[:SHOWN])
+        more = f" and {len(self.ranges) - SHOWN} more" if len(self.ranges) > SHOWN else ""
+        return f"{len(self.days):,} of {self.compared:,} days are new or differ: {shown}{more}."
+
 
 def difference(say: Callable[[str], None], run: str) -> Difference:
     """Ask MySQL for a fingerprint of each day, with one grouped query, and compare.
@@ -48,7 +57,7 @@ def difference(say: Callable[[str], None], run: str) -> Difference:
         WarehouseError: MySQL cannot be asked.
     """
     settings = load_settings()
-    first, last = span(daily())
+    first, last = span()
     with source(settings, say) as server:
         say(
             f"Asking MySQL for a fingerprint of each day: one grouped query of "

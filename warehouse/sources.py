@@ -13,7 +13,6 @@ from warehouse.mysql.plan import DayRange
 from warehouse.mysql.session import connect, plain_errors
 from warehouse.mysql.version import table_version
 from warehouse.origin import source
-from warehouse.partitions import daily
 from warehouse.settings import load_settings
 from warehouse.tables import DAY_COLUMN, ORDERS, ORDERS_DAILY
 
@@ -71,7 +70,10 @@ def mysql_orders(context: dg.AssetExecutionContext) -> Iterator[Result]:
     kinds=KINDS,
     owners=OWNERS,
     deps=[orders_in_mysql],
-    partitions_def=daily(),
+    # What `partitions.span` says, in Dagster's words.
+    partitions_def=dg.DailyPartitionsDefinition(
+        start_date=load_settings().daily_start.isoformat(), end_offset=1
+    ),
     backfill_policy=dg.BackfillPolicy.single_run(),
     metadata={"partition_expr": DAY_COLUMN},
     freshness_policy=FRESH,

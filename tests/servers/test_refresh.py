@@ -12,7 +12,7 @@ from tests.conftest import WarehouseEnv
 from tests.servers.launch import Database
 from tests.servers.orders import insert, make_orders, order
 from tests.servers.test_once import reads_orders
-from warehouse import materialize
+from warehouse.cli import main
 from warehouse.errors import WarehouseError
 from warehouse.refresh import difference
 from warehouse.store import snapshots
@@ -82,7 +82,7 @@ def test_the_command_line_says_what_it_read(
     shop: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
     shop.clear_log()
-    materialize.refresh()
+    main(["refresh"], standalone_mode=False)
     out, err = capfd.readouterr()
     assert "days are new or differ: 2026-10-01 to" in err
     assert "MySQL was asked for the rows once" in out
@@ -90,7 +90,7 @@ def test_the_command_line_says_what_it_read(
     assert len(reads_orders(shop.queries())) == 2
 
     shop.clear_log()
-    materialize.refresh()
+    main(["refresh"], standalone_mode=False)
     assert "nothing was read" in capfd.readouterr().out
     assert len(reads_orders(shop.queries())) == 1
 
@@ -98,11 +98,11 @@ def test_the_command_line_says_what_it_read(
 def test_a_refresh_of_many_ranges_is_one_step_of_history(
     shop: Database, warehouse_env: WarehouseEnv
 ) -> None:
-    materialize.refresh()
+    main(["refresh"], standalone_mode=False)
     before = snapshots.newest(warehouse_env.path)
     changed = ", ".join(f"'{day}'" for day in DAYS[::2])
     shop.run(f"UPDATE orders SET updated_at = '2026-02-01' WHERE order_date IN ({changed})")
-    materialize.refresh()
+    main(["refresh"], standalone_mode=False)
     kept = snapshots.kept(warehouse_env.path)
     assert kept[-1].number >= 4, "each of the three ranges was published"
     assert kept[-2] == before
@@ -131,6 +131,35 @@ def test_a_row_that_comes_for_one_that_goes(shop: Database, warehouse_env: Wareh
     assert refresh(warehouse_env) == [(DAYS[0], DAYS[0]), (DAYS[5], DAYS[5])]
     mysql, cache = both(shop, warehouse_env)
     assert cache == mysql
+
+
+def test_an_index_answers_the_same(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    def asked() -> tuple[list[date], str]:
+        shop.clear_log()
+        days = difference(lambda _: None, "a test").days
+        (query,) = [query for query in reads_orders(shop.queries()) if "GROUP BY" in query]
+        return days, query
+
+    shop.run("ALTER TABLE orders MODIFY order_date DATE NULL, MODIFY updated_at TIMESTAMP NULL")
+    refresh(warehouse_env)
+    shop.run(
+        "UPDATE orders SET amount = 77, updated_at = '2026-02-01' WHERE id = 3",
+        "DELETE FROM orders WHERE id = 6",
+        f"UPDATE orders SET order_date = '{DAYS[5]}' WHERE id = 1",
+        f"UPDATE orders SET updated_at = NULL WHERE order_date = '{DAYS[4]}'",
+    )
+    without, by_rows = asked()
+    assert "DATE(`order_date`)" in by_rows
+
+    shop.run("CREATE INDEX by_day ON orders (order_date, updated_at)")
+    assert asked()[0] == without
+    assert "WHERE" not in asked()[1], "a condition that leaves nothing out costs time"
+
+    insert(shop, [order(90, order_date="2026-09-30", updated_at=OLD)])
+    shop.run("UPDATE orders SET order_date = NULL WHERE id = 4")
+    days, by_index = asked()
+    assert days == sorted({*without, date.fromisoformat(DAYS[1])})
+    assert "WHERE" in by_index
 
 
 def test_what_it_cannot_do_without(shop: Database) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from warehouse.cli.people import errors_for_people
+from warehouse.cli.startup import importing_dagster
 
 
 @click.command()
@@ -24,8 +27,8 @@ def materialize(
     second one only if it is named, and without a day for all days.
     """
     with errors_for_people():
-        from warehouse.materialize import run
-
+        with importing_dagster():
+            from warehouse.materialize import run
         run(selection, partition=partition, partition_range=partition_range, force=force)
 
 
@@ -37,6 +40,16 @@ def refresh(force: bool) -> None:
     One grouped query gives a fingerprint of each day; each range of days that differ is one more.
     """
     with errors_for_people():
-        from warehouse import materialize
+        from warehouse import progress
+        from warehouse.refresh import difference
 
-        materialize.refresh(force=force)
+        began = time.monotonic()
+        progress.narrate_on_stderr()
+        found = difference(progress.narrate, "just refresh")
+        if not found.days:
+            click.echo(f"All {found.compared:,} days are as they are in MySQL: nothing was read.")
+            return
+        progress.narrate(found.words)
+        with importing_dagster():  # not before: this takes longest, and mostly nothing changed
+            from warehouse.materialize import load_changed
+        load_changed(found, began, force=force)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from warehouse.cli.people import errors_for_people
+from warehouse.cli.startup import importing_dagster
 from warehouse.settings import Settings, load_settings
 from warehouse.store import holders
 
@@ -99,6 +100,8 @@ def _history(names: list[str], now: datetime) -> History | None:
 
     if not runs.there():
         return None
+    with importing_dagster():
+        import dagster  # noqa: F401
     with runs.history() as instance:
         return runs.look(instance, names, now)
 
