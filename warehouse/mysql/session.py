@@ -91,7 +91,7 @@ def _tls_context(server: Server) -> ssl.SSLContext | None:
             raise WarehouseError(
                 f"The TLS file {file} named in WAREHOUSE_MYSQL_URL cannot be read.",
                 safe=SAFE,
-                todo="Correct its path; a relative one counts from the working folder.",
+                todo="Correct its path; a relative one counts from the repository's root.",
             )
     try:
         context = ssl.create_default_context(cafile=server.ca)

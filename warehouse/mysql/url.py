@@ -10,11 +10,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from warehouse.errors import WarehouseError
+from warehouse.settings import ROOT
 
 TLS_MODES = ("disabled", "preferred", "required", "verify_ca", "verify_identity")
 """As in MySQL's own clients: https://dev.mysql.com/doc/refman/en/connection-options.html"""
 
-PARAMETERS = ("ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "unix_socket", "charset")
+FILES = ("ssl_ca", "ssl_cert", "ssl_key", "unix_socket")
+PARAMETERS = ("ssl_mode", *FILES, "charset")
 EXAMPLE = "mysql+pymysql://user:password@host:3306/shop"
 
 
@@ -83,7 +85,11 @@ def parse_url(url: str) -> Server:
         raise _unusable("names no database")
     if "@" in (parsed.host or ""):
         raise _unusable("has an @ in its user or password (write it as %40)")
-    options = {key: str(value) for key, value in parsed.query.items()}
+    options = {
+        # Files count from the root, as in all settings: runs change the working folder.
+        key: str(ROOT / str(value)) if key in FILES else str(value)
+        for key, value in parsed.query.items()
+    }
     unknown = sorted(set(options) - set(PARAMETERS))
     if unknown:
         raise _unusable(f"has the parameter `{unknown[0]}`; known are {', '.join(PARAMETERS)}")
