@@ -63,4 +63,5 @@ def test_the_command_line_forces(warehouse_env: WarehouseEnv) -> None:
     refused = warehouse_env.materialize("mysql_orders")
     assert refused.returncode == 1
     assert "--force" in refused.stderr
+    assert refused.stderr.endswith("warehouse/force=true.\n"), "nothing is said after it"
     assert warehouse_env.materialize("mysql_orders", "--force").returncode == 0

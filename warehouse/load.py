@@ -46,31 +46,29 @@ def load(
             the last load.
     """
     settings = load_settings()
-    with source(settings, context.log.info) as server:
-        extraction = open_extraction(
-            server,
-            settings.orders_table,
-            where=settings.orders_where,
-            days=days,
-            comment=f"warehouse asset={table} run={context.run.run_id}",
-            reader=settings.mysql_reader,
-            budget_seconds=settings.query_budget_seconds,
-        )
-        if unless_unchanged and (last := _same_as_last(settings, table, extraction)):
-            yield _unchanged(
-                context, last, extraction, "partition_row_count" if days else "row_count"
-            )
-            return
-        views = load_views(KNOWN_TABLES)
-        _check_views(settings, views, table, extraction)
-        yield dg.MaterializeResult(
-            value=_stream(context, settings, table, days, extraction, views),
-            metadata=_origin(extraction),
-        )
-        context.log.info(
-            f"{extraction.rows:,} rows came in {extraction.seconds:.1f} s. They are stored in the "
-            f"table {table} of {settings.path}; everything downstream reads that file, not MySQL."
-        )
+    server = source(settings, context.log.info)
+    extraction = open_extraction(
+        server,
+        settings.orders_table,
+        where=settings.orders_where,
+        days=days,
+        comment=f"warehouse asset={table} run={context.run.run_id}",
+        reader=settings.mysql_reader,
+        budget_seconds=settings.query_budget_seconds,
+    )
+    if unless_unchanged and (last := _same_as_last(settings, table, extraction)):
+        yield _unchanged(context, last, extraction, "partition_row_count" if days else "row_count")
+        return
+    views = load_views(KNOWN_TABLES)
+    _check_views(settings, views, table, extraction)
+    yield dg.MaterializeResult(
+        value=_stream(context, settings, table, days, extraction, views),
+        metadata=_origin(extraction),
+    )
+    context.log.info(
+        f"{extraction.rows:,} rows came in {extraction.seconds:.1f} s. They are stored in the "
+        f"table {table} of {settings.path}; everything downstream reads that file, not MySQL."
+    )
 
 
 def _same_as_last(settings: Settings, table: str, extraction: Extraction) -> ledger.LastLoad | None:

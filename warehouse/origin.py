@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import atexit
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cache
 
 from warehouse.mysql.url import Server, parse_url
 from warehouse.settings import Settings
 
 
-@contextmanager
-def source(settings: Settings, say: Callable[[str], None]) -> Iterator[Server]:
-    """Find the MySQL of the settings; with none set, run the embedded sample server."""
+def source(settings: Settings, say: Callable[[str], None]) -> Server:
+    """Find the MySQL of the settings; with none set, it is the embedded sample server."""
     if settings.mysql_url is not None:
-        yield parse_url(settings.mysql_url.get_secret_value())
-        return
+        return parse_url(settings.mysql_url.get_secret_value())
+    server = _sample()
+    say(
+        "WAREHOUSE_MYSQL_URL is not set: the source is the embedded sample server, which "
+        f"speaks MySQL's protocol on port {server.port} over data/orders.csv."
+    )
+    return server
+
+
+@cache
+def _sample() -> Server:
+    """Run the sample server as long as this process: a run that fails may not come to end it."""
     from warehouse.sample.server import serve
 
-    with serve() as sample:
-        say(
-            "WAREHOUSE_MYSQL_URL is not set: the source is the embedded sample server, which "
-            f"speaks MySQL's protocol on port {sample.port} over data/orders.csv."
-        )
-        yield parse_url(sample.url)
+    running = ExitStack()
+    atexit.register(running.close)
+    return parse_url(running.enter_context(serve()).url)

@@ -58,19 +58,19 @@ def difference(say: Callable[[str], None], run: str) -> Difference:
     """
     settings = load_settings()
     first, last = span()
-    with source(settings, say) as server:
-        say(
-            f"Asking MySQL for a fingerprint of each day: one grouped query of "
-            f"`{settings.orders_table}` at {server.name}."
-        )
-        now = day_fingerprints(
-            server,
-            settings.orders_table,
-            DayRange(DAY_COLUMN, first, last),
-            where=settings.orders_where,
-            comment=f"warehouse fingerprints of={ORDERS_DAILY} by={run}",
-            budget_seconds=settings.query_budget_seconds,
-        )
+    server = source(settings, say)
+    say(
+        f"Asking MySQL for a fingerprint of each day: one grouped query of "
+        f"`{settings.orders_table}` at {server.name}."
+    )
+    now = day_fingerprints(
+        server,
+        settings.orders_table,
+        DayRange(DAY_COLUMN, first, last),
+        where=settings.orders_where,
+        comment=f"warehouse fingerprints of={ORDERS_DAILY} by={run}",
+        budget_seconds=settings.query_budget_seconds,
+    )
     cached = {}
     if snapshots.newest(settings.path):
         with snapshots.read(settings.path) as connection:

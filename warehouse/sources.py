@@ -34,11 +34,8 @@ OWNERS = ["team:data"]
 def orders_in_mysql(context: dg.OpExecutionContext) -> dg.ObserveResult:
     """Ask MySQL whether `WAREHOUSE_ORDERS_TABLE` changed."""
     settings = load_settings()
-    with (
-        source(settings, context.log.info) as server,
-        connect(server) as connection,
-        plain_errors(server),
-    ):
+    server = source(settings, context.log.info)
+    with connect(server) as connection, plain_errors(server):
         version = table_version(connection, server.database, settings.orders_table)
     if version is None:
         # Never the same twice: what cannot be told may have changed.

@@ -39,7 +39,7 @@ class Case:
     @cached_property
     def server(self) -> Server:
         """The MySQL of the settings, or the sample server."""
-        return self._open.enter_context(source(self.settings, lambda _: None))
+        return source(self.settings, lambda _: None)
 
     @cached_property
     def connection(self) -> Connection[Any]:

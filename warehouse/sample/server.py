@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,9 +92,11 @@ def serve(
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     database = _load(csv)
     server = MysqlServer(lambda: _Session(database.cursor(), on_query))
-    loop = asyncio.new_event_loop()
+    # The loop holds the context that it is made in; a run's holds, after an error, the whole run.
+    apart = Context()
+    loop = apart.run(asyncio.new_event_loop)
     try:
-        loop.run_until_complete(server.start_server(host="127.0.0.1", port=port))
+        apart.run(loop.run_until_complete, server.start_server(host="127.0.0.1", port=port))
     except OSError as error:
         loop.close()
         raise WarehouseError(
