@@ -57,10 +57,13 @@ def export(
     with opened as connection:
         keep_flat(connection)
         there = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
+        by_lower = {name.lower(): name for name in there}
         for name in only:
-            if name not in there:
+            if name.lower() not in by_lower:
                 raise no_table(name, there)
-        names = list(only) or [name for name in there if name not in OWN_TABLES]
+        names = [by_lower[name.lower()] for name in only] or [
+            name for name in there if name not in OWN_TABLES
+        ]
         side = folder.with_name(f".{folder.name}.{os.getpid()}.part")
         old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
         try:

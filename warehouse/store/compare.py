@@ -131,6 +131,7 @@ def take(
             {"side": side},
         ).fetchall()
     )
+    table = {name.lower(): name for name in is_view}.get(table.lower(), table)
     if table not in is_view:
         near = get_close_matches(table, is_view, n=1)
         raise WarehouseError(
