@@ -20,7 +20,7 @@ from tests.writer import refresh
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT
 from warehouse.store import holders
-from warehouse.store.snapshots import find, newest, write, written
+from warehouse.store.snapshots import Snapshot, find, newest, write, written
 
 
 @pytest.fixture
@@ -223,6 +223,29 @@ def test_a_diff_that_is_under_way_is_not_disturbed_either(path: Path) -> None:
         for side, expected in (("old", 1), ("new", 2)):
             answer = connection.sql(f"SELECT n, low, high FROM {side}.v").fetchall()
             assert answer == [(1000, expected, expected)]
+
+
+def test_a_diff_of_what_is_pruned_before_it_begins_takes_what_is_meant_now(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from warehouse.store import compare
+
+    attached = compare.attached
+    newer = [3, 4, 5]
+
+    def hurried_by(old: Snapshot, new: Snapshot) -> Any:
+        while newer:
+            refresh(path, newer.pop(0), 10)
+        return attached(old, new)
+
+    for number in (1, 2):
+        refresh(path, number, 10)
+    monkeypatch.setattr(compare, "attached", hurried_by)
+    found = warehouse.diff("t", old=-1)
+    assert (found.old, found.new) == (4, 5)
+    newer = [6, 7, 8]
+    with pytest.raises(WarehouseError, match="There is no snapshot 4 of"):
+        warehouse.diff("t", old=4)
 
 
 def test_a_rollback_to_what_was_pruned_while_it_waited_names_what_is_kept(path: Path) -> None:

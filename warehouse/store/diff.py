@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from itertools import takewhile
@@ -112,8 +113,21 @@ def diff(
     Raises:
         WarehouseError: a snapshot, the table or a column of the key is not there.
     """
-    after = find(path, 0 if new is None else new)
     names = [key] if isinstance(key, str) else key
+    while True:
+        # Pruned meanwhile, what was meant is another one now, or an error that lists those kept.
+        with suppress(compare.Pruned):
+            return _found(path, table, old, new, names)
+
+
+def _found(
+    path: Path,
+    table: str,
+    old: int | str | date | None,
+    new: int | str | date | None,
+    names: Sequence[str] | None,
+) -> Difference:
+    after = find(path, 0 if new is None else new)
     if old is not None:
         return _difference(find(path, old), after, table, names)
     earlier = [snapshot for snapshot in kept(path) if snapshot.number < after.number]
