@@ -35,18 +35,18 @@ export *ARGS: _setup
 
 # Show what the warehouse holds and how old it is.
 [no-exit-message]
-status: _setup
-    @"{{ bin }}/warehouse" status
+status *ARGS: _setup
+    @"{{ bin }}/warehouse" status "$@"
 
 # Check everything that a load needs, and say how to mend what is wrong.
 [no-exit-message]
-doctor: _setup
-    @"{{ bin }}/warehouse" doctor
+doctor *ARGS: _setup
+    @"{{ bin }}/warehouse" doctor "$@"
 
 # List the snapshots, and which of them are kept.
 [no-exit-message]
-history: _setup
-    @"{{ bin }}/warehouse" history
+history *ARGS: _setup
+    @"{{ bin }}/warehouse" history "$@"
 
 # Show what changed in TABLE since the snapshot in which it was last different.
 [no-exit-message]

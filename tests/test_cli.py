@@ -59,9 +59,10 @@ def test_a_rollback_is_a_new_snapshot_and_stands_in_the_history(
     listed = warehouse(warehouse_env, "history").stdout
     assert "rollback to 1" in listed
     assert listed.count("true") == 3  # of four, three are kept
+    assert "what snapshot 3 was" in warehouse(warehouse_env, "rollback", "-1").stderr
     missing = warehouse(warehouse_env, "rollback", "1")
     assert missing.returncode == 1
-    assert re.search(r"Kept are 2 \(.*\), 3 \(.*\), 4 \(", missing.stderr)
+    assert re.search(r"Kept are 3 \(.*\), 4 \(.*\), 5 \(", missing.stderr)
 
 
 def test_everything_then_one_view(warehouse_env: WarehouseEnv) -> None:
@@ -101,6 +102,13 @@ def test_an_unknown_asset(env: WarehouseEnv) -> None:
     assert "There is no asset order_summary." in done.stderr
     assert "Did you mean orders_summary?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("selection", ["orders_cleaned or order_stats", "++(", "group:none"])
+def test_a_selection_that_selects_nothing(env: WarehouseEnv, selection: str) -> None:
+    done = warehouse(env, "materialize", selection)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"{selection} selects no asset.\nNothing was run.")
 
 
 def test_status(env: WarehouseEnv) -> None:

@@ -247,6 +247,9 @@ def test_the_command_prints_what_python_gives(warehouse_env: WarehouseEnv) -> No
     done = command(warehouse_env, "orders", "--old", "-1", "--new", "2", "--key", "customer,id")
     found: Difference = warehouse.diff("orders", key=("customer", "id"))
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{found}\n", "")
+    spaced = command(warehouse_env, "Orders", "--key", "Customer, ID")
+    assert spaced.stdout == done.stdout.replace("orders", "Orders", 1)
+    assert warehouse.diff("orders", key=[]).key == ("id",)
     gone = command(warehouse_env, "orders", "--old", "2020-01-01 10:00")
     assert (gone.returncode, gone.stdout) == (1, "")
     assert "is as old as 2020-01-01 10:00:00" in gone.stderr and "Kept are 1" in gone.stderr

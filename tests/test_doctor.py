@@ -212,6 +212,7 @@ def test_what_stands_in_the_place_of_the_warehouse(warehouse_env: WarehouseEnv) 
 
 def test_a_snapshot_that_was_spoilt(warehouse_env: WarehouseEnv) -> None:
     put(warehouse_env.path)
+    put(warehouse_env.path)
     snapshot = warehouse_env.path.resolve()
     snapshot.chmod(0o644)
     snapshot.write_bytes(b"not a database" * 1000)

@@ -102,6 +102,12 @@ def test_it_overwrites_nothing_but_an_export(path: Path, tmp_path: Path) -> None
     with pytest.raises(WarehouseError, match=r"mine\.txt"):
         export(path, folder)
     assert (folder / "mine.txt").exists() and version(folder) == 2
+    (folder / "mine.txt").unlink()
+    for theirs in ("", "{broken", "[]", '{"tables": 1}'):
+        (folder / MANIFEST).write_text(theirs)
+        with pytest.raises(WarehouseError, match=r"_manifest\.json"):
+            export(path, folder)
+        assert (folder / MANIFEST).read_text() == theirs
     with pytest.raises(WarehouseError, match="is not a folder"):
         export(path, path)
     (tmp_path / "empty").mkdir()

@@ -1,13 +1,17 @@
 """Older snapshots: opened by number or time, and never pulled away under a reader."""
 
+import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 
 import warehouse
@@ -15,7 +19,8 @@ from tests.conftest import WarehouseEnv
 from tests.writer import refresh
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT
-from warehouse.store.snapshots import find, newest, write, written
+from warehouse.store import holders
+from warehouse.store.snapshots import Snapshot, find, newest, write, written
 
 
 @pytest.fixture
@@ -23,7 +28,7 @@ def path(warehouse_env: WarehouseEnv) -> Path:
     return warehouse_env.path
 
 
-def version(snapshot: int | str | datetime) -> int:
+def version(snapshot: Any) -> int:
     with warehouse.connect(snapshot) as connection:
         ((found,),) = connection.sql("SELECT low FROM v").fetchall()
     return int(found)
@@ -68,11 +73,88 @@ def test_the_time_is_that_after_which_it_could_be_read(path: Path) -> None:
     assert written(path)[1] > meanwhile
 
 
-@pytest.mark.parametrize("text", ["yesterday", "12:00", "2026-13-01", "", "1.5"])
-def test_what_is_neither_a_number_nor_a_time(path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "which", ["yesterday", "12:00", "2026-13-01", "", "1.5", "0001-01-01", datetime.min, 1.5, [1]]
+)
+@pytest.mark.usefixtures("far_from_utc")
+def test_what_is_neither_a_number_nor_a_time(path: Path, which: Any) -> None:
     refresh(path, 1, 10)
     with pytest.raises(WarehouseError, match="neither the number of a snapshot nor a time such as"):
-        warehouse.connect(text)
+        warehouse.connect(which)
+
+
+def test_numbers_and_days_of_other_libraries(path: Path) -> None:
+    for number in (1, 2):
+        refresh(path, number, 10)
+    assert version(np.int64(1)) == 1
+    assert version(date.today() + timedelta(days=1)) == 2
+    with pytest.raises(WarehouseError, match="is as old as"):
+        warehouse.connect(date(2020, 1, 1))
+
+
+def command(env: WarehouseEnv, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "warehouse", *arguments],
+        env=env.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def damage(file: Path, how: str) -> None:
+    file.chmod(0o644)
+    if how == "gone":
+        shutil.rmtree(file.parent)
+    else:
+        file.write_bytes(b"" if how == "empty" else b"no database" * 1000)
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "foreign"])
+def test_a_damaged_file_is_said_and_an_older_one_takes_its_place(
+    path: Path, warehouse_env: WarehouseEnv, how: str
+) -> None:
+    for number in (1, 2):
+        refresh(path, number, 10)
+    damage(find(path, 2).file, how)
+    said = r"Snapshot 2 of .* cannot be opened: .*\n.*rollback NUMBER.* kept are 1\."
+    for arguments in (["sql", "from t"], ["status"], ["history"], ["export", f"{path}.out"]):
+        done = command(warehouse_env, *arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.fullmatch(f"{said}\n", done.stderr), done.stderr
+    with pytest.raises(WarehouseError, match=said):
+        refresh(path, 3, 10)
+    assert command(warehouse_env, "rollback", "1").returncode == 0
+    assert version(0) == 1
+    damage(find(path, 0).file, how)
+    for number in (1, 2):
+        shutil.rmtree(path.parent / ".warehouse" / f"{number:06}", ignore_errors=True)
+    with pytest.raises(WarehouseError, match="beside it away, and build it anew"):
+        warehouse.connect()
+
+
+def test_a_file_that_opens_and_is_damaged_further_in(
+    path: Path, warehouse_env: WarehouseEnv
+) -> None:
+    for number in (1, 2):
+        refresh(path, number, 100_000)
+    file = find(path, 2).file
+    size = file.stat().st_size
+    file.chmod(0o644)
+    with file.open("r+b") as writing:  # its first and last blocks tell what is in it
+        writing.seek(300_000)
+        writing.write(b"x" * (size - 600_000))
+    done = command(warehouse_env, "diff", "t")
+    assert (done.returncode, done.stdout) == (1, ""), done.stdout
+    assert "Traceback" not in done.stderr and "`just rollback NUMBER`" in done.stderr
+
+
+def test_a_path_through_a_file(path: Path, warehouse_env: WarehouseEnv) -> None:
+    path.write_text("a file")
+    warehouse_env.configure(path=path / "warehouse.duckdb")
+    with pytest.raises(WarehouseError, match=r"cannot be read: Not a directory\."):
+        warehouse.connect()
+    assert holders.writer(path / "warehouse.duckdb") is None
 
 
 def test_before_anything_was_built(path: Path) -> None:
@@ -141,6 +223,29 @@ def test_a_diff_that_is_under_way_is_not_disturbed_either(path: Path) -> None:
         for side, expected in (("old", 1), ("new", 2)):
             answer = connection.sql(f"SELECT n, low, high FROM {side}.v").fetchall()
             assert answer == [(1000, expected, expected)]
+
+
+def test_a_diff_of_what_is_pruned_before_it_begins_takes_what_is_meant_now(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from warehouse.store import compare
+
+    attached = compare.attached
+    newer = [3, 4, 5]
+
+    def hurried_by(old: Snapshot, new: Snapshot) -> Any:
+        while newer:
+            refresh(path, newer.pop(0), 10)
+        return attached(old, new)
+
+    for number in (1, 2):
+        refresh(path, number, 10)
+    monkeypatch.setattr(compare, "attached", hurried_by)
+    found = warehouse.diff("t", old=-1)
+    assert (found.old, found.new) == (4, 5)
+    newer = [6, 7, 8]
+    with pytest.raises(WarehouseError, match="There is no snapshot 4 of"):
+        warehouse.diff("t", old=4)
 
 
 def test_a_rollback_to_what_was_pruned_while_it_waited_names_what_is_kept(path: Path) -> None:

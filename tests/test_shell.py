@@ -133,7 +133,7 @@ def test_its_commands_and_completion(open_shell: Callable[[], Terminal]) -> None
     shell.until(".help · Ctrl-D leaves")
     shell.type(".tables\r")
     assert "snapshots" in shell.until("│ v ")
-    shell.type(".schema v\r")
+    shell.type(".schema V\r")
     shell.until("│ high")
     shell.type(".schema vv\r")
     shell.until("Did you mean v?")
@@ -145,6 +145,17 @@ def test_its_commands_and_completion(open_shell: Callable[[], Terminal]) -> None
     shell.watch(0.5)
     shell.type(" from t;\r")
     shell.until("│ x1")
+    shell.type("exit\r")
+    assert shell.wait() == 0
+
+
+def test_it_opens_where_nothing_can_be_kept(
+    open_shell: Callable[[], Terminal], tmp_path: Path
+) -> None:
+    (tmp_path / "state").write_text("no folder")
+    shell = open_shell()
+    shell.type("select 'here ' || low from v;\r")
+    shell.until("│ here 1")
     shell.type(".quit\r")
     assert shell.wait() == 0
 

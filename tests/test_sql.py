@@ -18,6 +18,7 @@ import pytest
 
 import warehouse
 from tests.conftest import WarehouseEnv
+from warehouse.errors import WarehouseError
 from warehouse.store.snapshots import write
 
 VALUES = r"""
@@ -139,6 +140,18 @@ def test_parquet_keeps_every_value(env: WarehouseEnv, tmp_path: Path) -> None:
     assert over.returncode == 1 and "DECIMAL(38,0)" in over.stderr
 
 
+def test_columns_of_the_same_name_all_come_out(env: WarehouseEnv, tmp_path: Path) -> None:
+    file = tmp_path / "same.parquet"
+    query = "select 1 as a, 'x' as A, 2.50 as a, 4 as a_1"
+    assert given(env, query, "--format", "csv") == "a,A_2,a_3,a_1\n1,x,2.50,4\n"
+    assert given(env, query, "--format", "json") == '[\n{"a":1,"A_2":"x","a_3":2.50,"a_1":4}\n]\n'
+    markdown = given(env, query, "--format", "markdown").splitlines()
+    assert [cell.strip() for cell in markdown[2].split("|")] == ["", "1", "x", "2.50", "4", ""]
+    given(env, query, "--output", str(file))
+    with duckdb.connect() as connection:
+        assert connection.execute(f"FROM '{file}'").fetchall() == [(1, "x", Decimal("2.50"), 4)]
+
+
 def test_markdown_reformats_nothing(env: WarehouseEnv) -> None:
     text = given(env, "select id, text, cents, missing from odd", "--format", "markdown")
     row = text.splitlines()[2]
@@ -196,6 +209,44 @@ def test_an_output_that_cannot_be(env: WarehouseEnv, tmp_path: Path) -> None:
         done = sql(env, "select 1", *args)
         assert (done.returncode, done.stdout) == (code, ""), done.stderr
         assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_an_output_that_is_a_link_or_a_stream_is_not_replaced(
+    env: WarehouseEnv, tmp_path: Path
+) -> None:
+    link, file, log = tmp_path / "link.csv", tmp_path / "file.csv", tmp_path / "log"
+    link.symlink_to(file)
+    given(env, "select 1 as a", "--output", str(link))
+    assert link.is_symlink() and file.read_text() == "a\n1\n"
+    stream = tmp_path / "stdout.csv"  # as /dev/stdout does
+    stream.symlink_to("/proc/self/fd/1")
+    command = [sys.executable, "-m", "warehouse", "sql", "select 1 as a", "--output", str(stream)]
+    with log.open("w") as stdout:
+        done = subprocess.run(
+            command, env=env.env, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert done.returncode == 1 and "is not a file" in done.stderr
+    assert stream.is_symlink()
+    assert given(env, "select 1 as a", "--output", "-", "--format", "csv") == "a\n1\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is full")
+@pytest.mark.parametrize("format_", ["table", "csv", "json", "parquet", "markdown"])
+def test_a_full_disk_behind_stdout_is_said(env: WarehouseEnv, format_: str) -> None:
+    command = [sys.executable, "-m", "warehouse", "sql", "from orders", "--format", format_]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, env=env.env, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    said = "The output could not be read or written: No space left on device.\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
+def test_a_query_that_is_not_text(env: WarehouseEnv, tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_bytes(b"select '\xff'")
+    done = sql(env, "--file", str(tmp_path / "q.sql"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("The query is not text in UTF-8: ")
 
 
 @pytest.mark.parametrize("format_", ["table", "csv", "json", "parquet"])
@@ -264,6 +315,9 @@ def test_a_notebook_gets_duckdbs_error_with_a_note(env: WarehouseEnv) -> None:
     with pytest.raises(duckdb.InvalidInputException) as refused:
         warehouse.sql("drop table orders")
     assert "under warehouse/sql/" in refused.value.__notes__[0]
+    for ask in (warehouse.sql, warehouse.frame):
+        with pytest.raises(WarehouseError, match="The query is empty"):
+            ask(" ;")
     assert env.path is not None
 
 

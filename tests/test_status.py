@@ -106,6 +106,17 @@ def test_without_a_history_the_receipts_speak(
     assert not home.exists(), "to look must not make one"
 
 
+def test_a_history_of_somebody_else_does_not_hide_the_rest(
+    env: WarehouseEnv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "theirs" / "lock").mkdir(parents=True)  # what root cannot open either
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "theirs"))
+    done = status(env)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^mysql_orders +fresh until .* success$", done.stdout, re.M)
+    assert "The run history in" in done.stderr and "cannot be read" in done.stderr
+
+
 def test_the_parts_that_need_no_dagster_do_not_import_it() -> None:
     code = (
         "import sys, warehouse.cli, warehouse.status, warehouse.doctor\n"

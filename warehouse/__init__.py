@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import date
 
     import duckdb
     import pandas as pd
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["connect", "diff", "frame", "sql"]
 
 
-def connect(snapshot: int | str | datetime | None = None) -> duckdb.DuckDBPyConnection:
+def connect(snapshot: int | str | date | None = None) -> duckdb.DuckDBPyConnection:
     """Open the newest snapshot, read-only, or an older one that is kept.
 
     The connection stays on that snapshot for as long as it is open, whatever is refreshed
@@ -29,8 +29,9 @@ def connect(snapshot: int | str | datetime | None = None) -> duckdb.DuckDBPyConn
 
     Args:
         snapshot: Its number (`just history` lists them); or counted back from the newest: -1 is
-            the one before it; or a time, a `datetime` or text such as "2026-11-20 14:00", for the
-            newest one written by then. A time without a zone is local, a day is its beginning.
+            the one before it; or a time, a `datetime`, a `date` or text such as "2026-11-20 14:00",
+            for the newest one written by then. A time without a zone is local, a day is its
+            beginning.
 
     Raises:
         WarehouseError: nothing has been materialized yet, or that snapshot is not kept.
@@ -44,8 +45,8 @@ def connect(snapshot: int | str | datetime | None = None) -> duckdb.DuckDBPyConn
 
 def diff(
     table: str,
-    old: int | str | datetime | None = None,
-    new: int | str | datetime | None = None,
+    old: int | str | date | None = None,
+    new: int | str | date | None = None,
     key: str | Sequence[str] | None = None,
 ) -> Difference:
     """Compare a table or view of two snapshots: `print(warehouse.diff("mysql_orders"))`.
@@ -73,21 +74,24 @@ def sql(query: str) -> duckdb.DuckDBPyRelation:
     """Run a query on the newest snapshot: `warehouse.sql("from orders_summary").df()`.
 
     Raises:
-        WarehouseError: nothing has been materialized yet.
+        WarehouseError: nothing has been materialized yet, or the query is empty.
         duckdb.Error: what DuckDB says of the query, in DuckDB's own types, with a note on what
             helps. A relation is lazy: what only its rows show comes when they are fetched.
     """
     import duckdb
 
-    from warehouse.serve.mistakes import advice_on
+    from warehouse.serve.mistakes import EMPTY, advice_on
 
     connection = connect()
     try:
-        return connection.sql(query)
+        relation = connection.sql(query)
     except duckdb.Error as error:
         if advice := advice_on(error, connection):
             error.add_note(str(advice))
         raise
+    if relation is None:  # whatever its type says
+        raise EMPTY
+    return relation
 
 
 def frame(query: str) -> pd.DataFrame:

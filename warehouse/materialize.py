@@ -143,9 +143,17 @@ def select(selection: str | None) -> list[dg.AssetKey]:
         WarehouseError: it names what is not there.
     """
     graph = defs.resolve_asset_graph()
-    chosen = dg.AssetSelection.from_string(selection) if selection else everything()
+    wrong = WarehouseError(
+        f"{selection} selects no asset.",
+        safe="Nothing was run.",
+        todo="Write the name of an asset, or an expression such as 'orders_cleaned+' or "
+        "'key:orders_summary or key:order_stats'.",
+    )
     try:
-        return sorted(chosen.resolve(graph))
+        chosen = dg.AssetSelection.from_string(selection) if selection else everything()
+        if keys := sorted(chosen.resolve(graph)):
+            return keys
+        raise wrong
     except dg.DagsterInvalidSubsetError:
         known = sorted(key.to_user_string() for key in graph.get_all_asset_keys())
         close = difflib.get_close_matches(str(selection), known, n=1)
@@ -155,6 +163,8 @@ def select(selection: str | None) -> list[dg.AssetKey]:
             safe="Nothing was run.",
             todo=f"{hint}Known are {', '.join(known)}.",
         ) from None
+    except dg.DagsterError:  # it is no expression
+        raise wrong from None
 
 
 def _for_people(error: BaseException) -> WarehouseError:

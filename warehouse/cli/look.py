@@ -102,8 +102,12 @@ def _history(names: list[str], now: datetime) -> History | None:
         return None
     with importing_dagster():
         import dagster  # noqa: F401
-    with runs.history() as instance:
-        return runs.look(instance, names, now)
+    try:
+        with runs.history() as instance:
+            return runs.look(instance, names, now)
+    except OSError as error:  # another user's: whoever may read the file sees the rest
+        click.echo(f"The run history in {runs.home()} cannot be read: {error.strerror}.", err=True)
+        return None
 
 
 def _say_more(
@@ -118,7 +122,7 @@ def _say_more(
     if uncounted := [asset.name for asset in found if asset.rows is None]:
         lines.append(f"To count takes longer: the rows of {', '.join(uncounted)}.")
     if history is None:
-        lines.append("There is no run history here: runs that failed are not known.")
+        lines.append("There is no run history here to read: runs that failed are not known.")
     if history and history.reloading:
         lines.append(
             "`dagster dev` runs here, or did until a minute ago: it loads what is stale, and "

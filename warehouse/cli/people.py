@@ -6,28 +6,36 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import click
+import duckdb
 
 from warehouse.errors import WarehouseError
-
-if TYPE_CHECKING:
-    import duckdb
 
 
 @contextmanager
 def errors_for_people() -> Iterator[None]:
     """Show an error meant for people as its text alone, and leave with exit code 1.
 
-    A reader that closes the pipe has what it wants: that is no error."""
+    A reader that closes the pipe has what it wants: that is no error.
+    """
     try:
         yield
         sys.stdout.flush()
-    except BrokenPipeError:  # `| head` has seen enough; Python would complain at its exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # `| head` has seen enough
+        _drop_output()
     except WarehouseError as error:
         click.echo(f"\n{error}" if sys.stderr.isatty() else str(error), err=True)
+        sys.exit(1)
+    except duckdb.Error as error:  # not of a query, which explains its own: the file is damaged
+        click.echo(str(error).splitlines()[0], err=True)
+        click.echo("`just rollback NUMBER` makes an older snapshot the newest again.", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:  # stdout goes to a full disk
+            _drop_output()
+        what = error.filename or "The output"
+        click.echo(f"{what} could not be read or written: {error.strerror}.", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, RuntimeError) as error:
         # What Ctrl-C becomes inside DuckDB.
@@ -35,6 +43,11 @@ def errors_for_people() -> Iterator[None]:
             raise
         click.echo("Stopped. Nothing half-written is visible.", err=True)
         sys.exit(130)
+
+
+def _drop_output() -> None:
+    """Let go of what stdout did not take: Python would try again at its exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show(relation: duckdb.DuckDBPyRelation) -> None:

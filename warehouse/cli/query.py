@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from warehouse.cli.people import errors_for_people, show
+from warehouse.errors import WarehouseError
 from warehouse.serve import queries
 from warehouse.serve.output import (
     COPIED,
@@ -39,7 +40,11 @@ if TYPE_CHECKING:
     type=click.Choice(FORMATS),
     help="Unset: what the ending of --output says, else a table.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Write the result to this file.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write the result to this file; - is stdout.",
+)
 def sql(query: str | None, file: TextIO | None, format_: str | None, output: Path | None) -> None:
     """Run QUERY on the newest snapshot and print the result; without QUERY, open the shell.
 
@@ -75,11 +80,22 @@ def sql(query: str | None, file: TextIO | None, format_: str | None, output: Pat
             shell.run(load_settings().path, show)
             return
         # A query that is piped in is a file, too.
-        text = query if query is not None else (file or sys.stdin).read()
+        text = query if query is not None else _read(file or sys.stdin)
+        output = None if output == Path("-") else output
         chosen = format_ or _guessed(output)
         if chosen == "parquet" and output is None and sys.stdout.isatty():
             raise click.UsageError("Parquet is not for a terminal: add --output FILE, or pipe it.")
         _give(text, chosen, output)
+
+
+def _read(file: TextIO) -> str:
+    try:
+        return file.read()
+    except UnicodeDecodeError as error:
+        raise WarehouseError(
+            f"The query is not text in UTF-8: {error.reason} at byte {error.start}.",
+            todo="Save it in UTF-8.",
+        ) from None
 
 
 def _guessed(output: Path | None) -> str:

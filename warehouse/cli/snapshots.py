@@ -28,10 +28,12 @@ def history() -> None:
             )
 
 
-@click.command()
+@click.command(context_settings={"ignore_unknown_options": True})  # -1 is a number
 @click.argument("number", type=int)
 def rollback(number: int) -> None:
     """Make the kept snapshot NUMBER the newest one again, as a new snapshot.
+
+    NUMBER may be counted back from the newest one: -1 is the one before it.
 
     What came after it stays in its own snapshots as long as they are kept: a rollback can be
     rolled back.
@@ -88,4 +90,5 @@ def diff(table: str, old: str | None, new: str | None, key: str | None) -> None:
     with errors_for_people():
         import warehouse
 
-        click.echo(str(warehouse.diff(table, old, new, key.split(",") if key else None)))
+        names = [name.strip() for name in key.split(",")] if key else None
+        click.echo(str(warehouse.diff(table, old, new, names)))

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -57,10 +58,12 @@ def export(
     with opened as connection:
         keep_flat(connection)
         there = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
+        by_lower = {name.lower(): name for name in there}
         for name in only:
-            if name not in there:
+            if name.lower() not in by_lower:
                 raise no_table(name, there)
-        names = list(only) or [name for name in there if name not in OWN_TABLES]
+        wanted = [by_lower[name.lower()] for name in only]
+        names = dict.fromkeys(wanted or (name for name in there if name not in OWN_TABLES))
         side = folder.with_name(f".{folder.name}.{os.getpid()}.part")
         old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
         try:
@@ -90,10 +93,11 @@ def export(
 def _check_ours(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise WarehouseError(f"{folder} is not a folder.", todo="Name another place.")
-    manifest = folder / MANIFEST
-    ours = {MANIFEST} if manifest.exists() else set()
-    for name in json.loads(manifest.read_text(encoding="utf-8"))["tables"] if ours else ():
-        ours.add(f"{name}.parquet")
+    ours: set[str] = set()
+    # One that is not there, or that another program wrote, makes nothing ours.
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        tables = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["tables"]
+        ours = {MANIFEST, *(f"{name}.parquet" for name in tables)}
     there = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
     foreign = sorted(there - ours)
     if foreign:

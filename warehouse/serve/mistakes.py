@@ -17,6 +17,8 @@ READ_ONLY = WarehouseError(
     "CREATE TEMP TABLE keeps it until you leave.",
 )
 
+EMPTY = WarehouseError("The query is empty.", todo='Write one: "from order_stats".')
+
 _NO_TABLE = re.compile(r'Table with name "?([^"\n]+?)"? does not exist')
 _NO_COLUMN = re.compile(
     r'Referenced column "(?P<name>[^"]+)" not found'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,22 @@ if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
 
 CHUNK_BYTES = 1 << 16
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Number the names that stand twice: id, id_1. DuckDB, which knows no case, takes A for a."""
+    taken = {name.lower() for name in names}
+    seen: set[str] = set()
+    found = []
+    for name in names:
+        number, new = 0, name
+        while new.lower() in (taken if number else seen):
+            number += 1
+            new = f"{name}_{number}"
+        taken.add(new.lower())
+        seen.add(new.lower())
+        found.append(new)
+    return found
 
 
 def _as_it_is(_: dict[str, DuckDBPyType]) -> str:
@@ -80,7 +96,7 @@ def copy(
         duckdb.Error: the query failed, or the file cannot be written.
     """
     how = COPIED[format_]
-    names = dict(zip(relation.columns, relation.types, strict=True))
+    names = dict(zip(distinct(relation.columns), relation.types, strict=True))
     listed = ", ".join(quoted(name) for name in names)
     connection.execute(
         f"COPY (SELECT {how.select(names)} FROM (\n{relation.sql_query()}\n) AS result({listed})) "
@@ -123,35 +139,42 @@ def as_markdown(relation: duckdb.DuckDBPyRelation) -> str:
     """Return a result as a Markdown table. Each value is the text that DuckDB casts it to."""
     from warehouse import markdown
 
-    texts = ", ".join(
-        f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" for name in relation.columns
-    )
-    types = zip(relation.columns, relation.types, strict=True)
+    names = distinct(relation.columns)
+    texts = ", ".join(f"CAST(#{number} AS VARCHAR)" for number, _ in enumerate(names, 1))
+    types = zip(names, relation.types, strict=True)
     numbers = [name for name, type_ in types if type_.id in NUMBERS]
-    return markdown.table(relation.columns, relation.project(texts).fetchall(), right=numbers)
+    return markdown.table(names, relation.project(texts).fetchall(), right=numbers)
 
 
 @contextmanager
 def whole_file(file: Path) -> Iterator[Path]:
     """Write a file whole or not at all: yields a path beside it, to be written.
 
+    A link stays: what it leads to is written.
+
     Raises:
         WarehouseError: it cannot be written, is no file, or is the warehouse's own.
     """
-    if file.exists() and not file.is_file():
+    if file.exists() and (not file.is_file() or _is_a_stream(file)):
         raise WarehouseError(f"{file} is not a file.", todo="Name one, or leave --output out.")
     if snapshots.FOLDER in (*file.absolute().parts, *file.resolve().parts):
         raise WarehouseError(
             f"{file} belongs to the warehouse.", safe="It was not touched.", todo="Name another."
         )
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    target = file.resolve()
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         part.touch()
         yield part
-        part.replace(file)
+        part.replace(target)
     except OSError as error:
         raise WarehouseError(
             f"{file} cannot be written: {error.strerror}.", todo="Name another place."
         ) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def _is_a_stream(file: Path) -> bool:
+    """Whether stdout or stderr goes to it, as to /dev/stdout, which is not to be replaced."""
+    return any(os.path.samestat(file.stat(), os.fstat(stream)) for stream in (1, 2))

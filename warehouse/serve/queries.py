@@ -65,7 +65,7 @@ def run(connection: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyRel
     """
     statements = duckdb.extract_statements(query)
     if not statements:
-        raise WarehouseError("The query is empty.", todo='Write one: "from order_stats".')
+        raise mistakes.EMPTY
     asking = [s for s in statements if s.type in _ROWS]
     if len(asking) > 1:
         raise WarehouseError(

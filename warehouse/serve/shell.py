@@ -14,7 +14,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
-from prompt_toolkit.history import FileHistory
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.lexers import PygmentsLexer
 from pygments.lexers.sql import SqlLexer
 
@@ -28,8 +28,10 @@ SQL ends with a semicolon and may take several lines.
 .tables      the tables and views, and what they are
 .schema X    the columns of X
 .help        this
-.quit        leave, as Ctrl-D does
+.quit        leave, as Ctrl-D, exit and quit do
 Tab completes. Ctrl-C clears the line, and stops a query that runs."""
+
+LEAVING = {".quit", ".exit", "quit", "exit"}
 
 Show = Callable[[duckdb.DuckDBPyRelation], None]
 
@@ -117,7 +119,7 @@ def run(path: Path, show: Show) -> None:
     prompt: PromptSession[str] = PromptSession(
         lexer=PygmentsLexer(SqlLexer),
         completer=completer,
-        history=FileHistory(_history()),
+        history=_history(),
         multiline=Condition(lambda: not complete(prompt.default_buffer.text)),
         prompt_continuation="       ...> ",
         bottom_toolbar=f" {path} · .help · Ctrl-D leaves",
@@ -131,7 +133,7 @@ def run(path: Path, show: Show) -> None:
                 return
             except KeyboardInterrupt:
                 continue
-            if text == ".quit":
+            if _leaves(text):
                 return
             try:
                 if text:
@@ -147,7 +149,11 @@ def run(path: Path, show: Show) -> None:
 def complete(text: str) -> bool:
     """Whether Enter ends the input: a command, nothing, or SQL up to its semicolon."""
     text = text.strip()
-    return not text or text.startswith(".") or text.endswith(";")
+    return not text or text.startswith(".") or text.endswith(";") or _leaves(text)
+
+
+def _leaves(text: str) -> bool:
+    return text.rstrip("; ").lower() in LEAVING
 
 
 def _answer(newest: Newest, text: str, show: Show) -> None:
@@ -180,24 +186,28 @@ def _command(connection: duckdb.DuckDBPyConnection, text: str, show: Show) -> No
                 "WHERE NOT internal ORDER BY ALL"
             )
         )
-    elif command == ".schema" and name:
-        columns = names_of(connection).columns
-        if name not in columns:
-            raise no_table(name, list(columns))
+    elif command == ".schema":
+        tables = {table.lower(): table for table in names_of(connection).columns}
+        if name.lower() not in tables:
+            raise no_table(name or "of no name", list(tables.values()))
         show(
             connection.sql(
                 'SELECT column_name AS "column", data_type AS type, comment FROM duckdb_columns() '
                 "WHERE table_name = ? ORDER BY column_index",
-                params=[name],
+                params=[tables[name.lower()]],
             )
         )
     else:
         raise WarehouseError(f"There is no command {text}.", todo=".help lists them.")
 
 
-def _history() -> Path:
-    """Return the file of what was typed, in the person's own folder for such things."""
+def _history() -> History:
+    """Return what was typed, kept in the person's own folder for such things if there is one."""
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    folder = state / "warehouse"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder / "history.sql"
+    file = state / "warehouse" / "history.sql"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.touch()
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(file)

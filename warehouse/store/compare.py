@@ -80,12 +80,16 @@ class Rows:
     values: Mapping[str, int]
 
 
+class Pruned(Exception):
+    """A snapshot was removed between finding and opening it."""
+
+
 @contextmanager
 def attached(old: Snapshot, new: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB in which the two snapshots are called `old` and `new`.
 
     Raises:
-        WarehouseError: one of them was pruned a moment ago.
+        Pruned: one of them was, a moment ago.
     """
     with (
         TemporaryDirectory(prefix="warehouse-diff-") as spill,
@@ -108,10 +112,7 @@ def attached(old: Snapshot, new: Snapshot) -> Iterator[duckdb.DuckDBPyConnection
             except duckdb.IOException:
                 if snapshot.file.exists():
                     raise
-                raise WarehouseError(
-                    f"Snapshot {snapshot.number} was removed just now: a newer one came.",
-                    todo="Run again; `just history` lists what is kept.",
-                ) from None
+                raise Pruned from None
         yield connection
 
 
@@ -131,6 +132,7 @@ def take(
             {"side": side},
         ).fetchall()
     )
+    table = {name.lower(): name for name in is_view}.get(table.lower(), table)
     if table not in is_view:
         near = get_close_matches(table, is_view, n=1)
         raise WarehouseError(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,8 +96,8 @@ class Difference:
 def diff(
     path: Path,
     table: str,
-    old: int | str | datetime | None = None,
-    new: int | str | datetime | None = None,
+    old: int | str | date | None = None,
+    new: int | str | date | None = None,
     key: str | Sequence[str] | None = None,
 ) -> Difference:
     """Compare a table or view of two snapshots.
@@ -112,8 +113,21 @@ def diff(
     Raises:
         WarehouseError: a snapshot, the table or a column of the key is not there.
     """
-    after = find(path, 0 if new is None else new)
     names = [key] if isinstance(key, str) else key
+    while True:
+        # Pruned meanwhile, what was meant is another one now, or an error that lists those kept.
+        with suppress(compare.Pruned):
+            return _found(path, table, old, new, names)
+
+
+def _found(
+    path: Path,
+    table: str,
+    old: int | str | date | None,
+    new: int | str | date | None,
+    names: Sequence[str] | None,
+) -> Difference:
+    after = find(path, 0 if new is None else new)
     if old is not None:
         return _difference(find(path, old), after, table, names)
     earlier = [snapshot for snapshot in kept(path) if snapshot.number < after.number]
@@ -150,10 +164,7 @@ def _difference(
             for side, snapshot in (("old", old), ("new", new))
         )
         columns = compare.common_columns(connection, before, after)
-        if names is None:
-            key = compare.default_key(connection, columns)
-        else:
-            key = _named(table, columns, names)
+        key = _named(table, columns, names) if names else compare.default_key(connection, columns)
         repeated = compare.note_repeated(connection, key) if key else 0
         shown: list[Example] = []
         parts: list[compare.Rows] = []
@@ -194,14 +205,14 @@ def _named(
     Raises:
         WarehouseError: one is not in both snapshots.
     """
-    there = {column.name: column for column in columns}
+    there = {column.name.lower(): column for column in columns}
     for name in names:
-        if name not in there:
+        if name.lower() not in there:
             raise WarehouseError(
                 f"{table} has no column {name} in both snapshots.",
-                todo=f"The key can be made of {', '.join(there)}.",
+                todo=f"The key can be made of {', '.join(column.name for column in columns)}.",
             )
-    return [there[name] for name in names]
+    return [there[name.lower()] for name in names]
 
 
 def _notes(difference: Difference) -> list[str]:

@@ -48,11 +48,11 @@ def writer(path: Path) -> Writer | None:
             # Shared: refused while somebody writes, and given back at once.
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return None
-    except FileNotFoundError:
-        return None
     except BlockingIOError:
         note = last_writer(path)
         return note or Writer("another process", datetime.now(UTC))
+    except OSError:  # there is none, or another user's
+        return None
 
 
 def last_writer(path: Path) -> Writer | None:

@@ -20,7 +20,8 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from operator import index
 from pathlib import Path
 
 import duckdb
@@ -43,6 +44,13 @@ TABLE = "snapshots"
 _NUMBER = re.compile(r"\d{6,}")
 _WAIT_SECONDS = 10.0
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_DAMAGED = (
+    duckdb.IOException,
+    duckdb.SerializationException,
+    duckdb.InternalException,
+    duckdb.FatalException,
+)
+"""What DuckDB raises when it opens a file that is not whole, or not there."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,10 @@ def newest(path: Path) -> Snapshot | None:
         return None
     except OSError as error:
         if error.errno != errno.EINVAL:  # EINVAL: there, but not a link
-            raise _unwritable(path, error) from None
+            raise WarehouseError(
+                f"{path} cannot be read: {error.strerror}.",
+                todo="Make its folder readable, or set WAREHOUSE_PATH to another place.",
+            ) from None
         raise WarehouseError(
             f"{path} is not a link to a snapshot of a warehouse.",
             safe="It was not touched.",
@@ -84,20 +95,20 @@ def open_newest(path: Path) -> duckdb.DuckDBPyConnection:
     """Open the newest snapshot, read-only, with no setting that another reader might lack.
 
     Raises:
-        WarehouseError: there is no warehouse yet.
+        WarehouseError: there is no warehouse yet, or its file is damaged or gone.
     """
     while True:
         snapshot = newest(path)
-        if snapshot is None or not path.exists():
+        if snapshot is None:
             raise WarehouseError(
                 f"There is no warehouse at {path} yet.", todo="Build it with `just materialize`."
             )
         try:
             return _open(snapshot.file)
-        except duckdb.IOException:
+        except _DAMAGED as error:
             # Pruned between reading the link and opening the file, if there is a newer one.
             if newest(path) == snapshot:
-                raise
+                raise _unreadable(path, snapshot, error) from None
 
 
 def kept(path: Path) -> list[Snapshot]:
@@ -122,24 +133,24 @@ def written(path: Path) -> dict[int, datetime]:
     return {number: _EPOCH + timedelta(microseconds=micros) for number, micros in found}
 
 
-def find(path: Path, which: int | str | datetime) -> Snapshot:
+def find(path: Path, which: int | str | date) -> Snapshot:
     """Return a kept snapshot.
 
     Args:
         path: The link that readers open.
         which: Its number; or counted back from the newest, -1 is the one before it; or a time, for
-            the newest one written by then. A time without a zone is local; text is a number or a
-            time in ISO 8601, such as "2026-11-20 14:00".
+            the newest one written by then. A time without a zone is local, a day is its beginning;
+            text is a number or a time in ISO 8601, such as "2026-11-20 14:00".
 
     Raises:
         WarehouseError: it is not kept; names those that are.
     """
-    meant = _meant(which) if isinstance(which, str) else which
+    meant = _meant(which)
     there = kept(path)
     if isinstance(meant, datetime):
-        moment, times = meant.astimezone(), written(path)
-        found = [one for one in there if one.number in times and times[one.number] <= moment]
-        missing = f"No snapshot of {path} that is kept is as old as {moment:%Y-%m-%d %H:%M:%S %Z}."
+        times = written(path)
+        found = [one for one in there if one.number in times and times[one.number] <= meant]
+        missing = f"No snapshot of {path} that is kept is as old as {meant:%Y-%m-%d %H:%M:%S %Z}."
     else:
         found = [
             one
@@ -163,30 +174,63 @@ def find(path: Path, which: int | str | datetime) -> Snapshot:
     )
 
 
-def _meant(text: str) -> int | datetime:
-    """Read the number or the time that a text is.
+def _meant(which: int | str | date) -> int | datetime:
+    """Return the number or the time that somebody means.
 
     Raises:
         WarehouseError: it is neither.
     """
-    for read_as in (int, datetime.fromisoformat):
-        with suppress(ValueError):
-            return read_as(text)
+    # Reading and placing the time fail alike: the year 1 is not to be had in each zone.
+    with suppress(ValueError, OverflowError):
+        if isinstance(which, str):
+            with suppress(ValueError):
+                return int(which)
+            return datetime.fromisoformat(which).astimezone()
+        if isinstance(which, datetime):
+            return which.astimezone()
+        if isinstance(which, date):
+            return datetime(which.year, which.month, which.day).astimezone()
+        with suppress(TypeError):
+            return index(which)  # numpy's integers, too
     raise WarehouseError(
-        f"{text} is neither the number of a snapshot nor a time such as 2026-11-20 14:00."
+        f"{str(which) or 'Nothing'} is neither the number of a snapshot nor a time such as "
+        "2026-11-20 14:00."
     )
 
 
-def open_snapshot(path: Path, which: int | str | datetime) -> duckdb.DuckDBPyConnection:
-    """Open a kept snapshot, read-only, see `find`."""
+def open_snapshot(path: Path, which: int | str | date) -> duckdb.DuckDBPyConnection:
+    """Open a kept snapshot, read-only, see `find`.
+
+    Raises:
+        WarehouseError: it is not kept, or its file is damaged.
+    """
     while True:
         snapshot = find(path, which)
         try:
             return _open(snapshot.file)
-        except duckdb.IOException:
+        except _DAMAGED as error:
             # Pruned between finding and opening it, if it is gone.
             if snapshot.file.exists():
-                raise
+                raise _unreadable(path, snapshot, error) from None
+
+
+def _unreadable(path: Path, snapshot: Snapshot, error: duckdb.Error) -> WarehouseError:
+    what = str(error).splitlines()[0] if snapshot.file.exists() else "its file is gone."
+    others = ", ".join(str(one.number) for one in kept(path) if one != snapshot)
+    if "set lock on file" in what:
+        todo = "Close that program: it opened the file for writing. `read_only=True` does no harm."
+    elif "Permission denied" in what:
+        todo = "Ask its owner to let you read it."
+    elif others:
+        todo = f"`just rollback NUMBER` makes another one the newest; kept are {others}."
+    else:
+        todo = (
+            f"Move {path} and the folder {FOLDER} beside it away, and build it anew with "
+            "`just materialize`."
+        )
+    return WarehouseError(
+        f"Snapshot {snapshot.number} of {path} cannot be opened: {what}", todo=todo
+    )
 
 
 def _open(file: Path) -> duckdb.DuckDBPyConnection:
@@ -262,6 +306,9 @@ def write(
             number = (current.number if current else 0) + 1
             # The base may have been pruned while this waited for another writer.
             start = find(path, base.number) if base else current
+            if start:  # a damaged one is named before it is copied
+                with suppress(duckdb.ConnectionException):
+                    open_snapshot(path, start.number).close()
             _clear_leftovers(folder, current)
             staging.mkdir()
             try:
@@ -325,7 +372,8 @@ def _note(
     # Made from an older snapshot, the file does not know those that came after it.
     ((last,),) = connection.execute(f"SELECT coalesce(max(number), 0) FROM {TABLE}").fetchall()
     if current and last < current.number:
-        with _open(current.file) as newer:
+        # If it cannot be opened, that is why somebody rolls it back.
+        with suppress(duckdb.Error), _open(current.file) as newer:
             newer.execute("SET TimeZone = 'UTC'")
             if has_table(newer, TABLE):
                 later = newer.sql(f"FROM {TABLE} WHERE number > {last}")
@@ -390,7 +438,7 @@ def _sync(path: Path) -> None:
 def snapshots(folder: Path) -> list[Path]:
     """Return the folders of the snapshots on disk, oldest first."""
     return sorted(
-        (entry for entry in folder.iterdir() if _NUMBER.fullmatch(entry.name)),
+        (entry for entry in folder.glob("*") if _NUMBER.fullmatch(entry.name)),
         key=lambda entry: int(entry.name),
     )
 
