@@ -111,6 +111,17 @@ def test_leftovers_of_a_killed_writer_are_cleared(path: Path) -> None:
     assert on_disk(path) == ["000001", "000002", "lock", "writer"]
 
 
+def test_a_link_that_somebody_removed_takes_no_snapshot_with_it(path: Path) -> None:
+    for number in (1, 2, 3):
+        put(path, number)
+    path.unlink()
+    put(path, 4)
+    assert value(path) == 4
+    assert [snapshot.number for snapshot in snapshots.kept(path)] == [2, 3, 4]
+    with snapshots.open_snapshot(path, 2) as connection:
+        assert connection.sql("SELECT i FROM t").fetchall() == [(2,)]
+
+
 def test_replacing_a_table_does_not_grow_the_file(path: Path) -> None:
     sizes = []
     for _ in range(6):

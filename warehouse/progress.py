@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -12,7 +12,7 @@ from tqdm import tqdm
 LOG_EVERY_SECONDS = 5.0
 
 narration: TextIO | None = None
-"""The command line's own stderr: a run's stderr goes to Dagster's log."""
+"""The command line's stderr; None elsewhere."""
 
 
 class Progress:
@@ -51,9 +51,9 @@ class Progress:
 
 
 def narrate_on_stderr() -> None:
-    """Keep this process's own stderr for narration: a run takes over the one it finds."""
+    """Narrate, as the command line does: the assets of `dagster dev` say what they do in its log."""
     global narration
-    narration = os.fdopen(os.dup(2), "w", buffering=1)
+    narration = sys.stderr
 
 
 def narrate(message: str) -> None:

@@ -36,18 +36,27 @@ def there() -> bool:
     return home().is_dir() and any(home().iterdir())
 
 
+NOT_CAPTURED = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
+"""What a run of the command line prints is on the terminal. To capture it takes four processes,
+which answer Ctrl-C with a trace each."""
+
+
 @contextmanager
 def history() -> Iterator[dg.DagsterInstance]:
     """Open the run history that `dagster dev` shows too."""
     import dagster as dg
+    from dagster._core.instance.ref import InstanceRef
 
-    given = os.environ.get("DAGSTER_HOME")
+    folder = os.environ.get("DAGSTER_HOME") or str(ROOT)
     with chdir(ROOT):  # the relative paths in dagster.yaml count from here
         home().mkdir(parents=True, exist_ok=True)
         # Two processes that make the history's tables at the same moment trip over each other.
         with FileLock(home() / "lock"):
-            instance = (
-                dg.DagsterInstance.get() if given else dg.DagsterInstance.from_config(str(ROOT))
+            instance = dg.DagsterInstance.from_ref(
+                InstanceRef.from_dir(folder, overrides={"compute_logs": NOT_CAPTURED})
             )
             # Each is made when it is first asked for.
             assert instance.run_storage and instance.event_log_storage

@@ -303,13 +303,14 @@ def write(
         _check_alone(path)
         with _writing_alone(folder, who, say):
             current = newest(path)
-            number = (current.number if current else 0) + 1
             # The base may have been pruned while this waited for another writer.
             start = find(path, base.number) if base else current
             if start:  # a damaged one is named before it is copied
                 with suppress(duckdb.ConnectionException):
                     open_snapshot(path, start.number).close()
             _clear_leftovers(folder, current)
+            there = [int(snapshot.name) for snapshot in snapshots(folder)]
+            number = max(there, default=0) + 1
             staging.mkdir()
             try:
                 if start:
@@ -444,11 +445,14 @@ def snapshots(folder: Path) -> list[Path]:
 
 
 def _clear_leftovers(folder: Path, current: Snapshot | None) -> None:
-    """Remove what a killed writer left: its staging, or a snapshot it did not come to link."""
+    """Remove what a killed writer left: its staging, or a snapshot it did not come to link.
+
+    Where the link itself is gone, nothing tells which snapshots were left: all stay.
+    """
     shutil.rmtree(folder / "staging", ignore_errors=True)
     (folder / "link").unlink(missing_ok=True)
     for snapshot in snapshots(folder):
-        if int(snapshot.name) > (current.number if current else 0):
+        if current and int(snapshot.name) > current.number:
             shutil.rmtree(snapshot)
 
 
