@@ -51,7 +51,7 @@ class Progress:
 
 
 def narrate_on_stderr() -> None:
-    """Narrate, as the command line does: the assets of `dagster dev` say what they do in its log."""
+    """Narrate, as the command line does; under `dagster dev` what assets say is in its log."""
     global narration
     narration = sys.stderr
 
