@@ -102,6 +102,8 @@ def test_a_file_is_a_check_with_the_rows_that_are_wrong(
     ("name", "sql", "message"),
     [
         ("nothing/x.sql", "select 1", r"x\.sql:1: there is no asset nothing"),
+        ("mysql_orders/x-y.sql", "select 1", r"x-y\.sql:1: x-y cannot be a check's name"),
+        ("mysql_orders/fresh.sql", "select 1", r"fresh\.sql:1: fresh cannot be a check's name"),
         ("mysql_orders/x.sql", "select 1\nfrom nowhere", r"x\.sql:2: .* nowhere"),
         ("mysql_orders/x.sql", "selec 1", r"x\.sql:1: .*syntax error"),
         ("mysql_orders/x.sql", "drop table loads", r"x\.sql:1: .* one SELECT"),

@@ -13,17 +13,21 @@ from warehouse.store.snapshots import newest
 
 @pytest.mark.parametrize(
     ("before", "after", "allowed"),
-    [(0, 0, 0.0), (0, 5, 0.0), (10, 5, 0.5), (10, 10, 0.0), (10, 0, 1.0), (10, 11, 0.0)],
+    [
+        *[(0, 0, 0.0), (0, 5, 0.0), (10, 5, 0.5), (10, 10, 0.0), (10, 0, 1.0), (10, 11, 0.0)],
+        *[(100, 71, 0.29), (10_000, 4_300, 0.57), (10_000_000, 5_900_000, 0.41)],  # just as many
+    ],
 )
 def test_allowed(before: int, after: int, allowed: float) -> None:
     check_shrink("t", before, after, allowed)
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "allowed"), [(10, 4, 0.5), (10, 9, 0.0), (10, 0, 0.99), (1, 0, 0.5)]
+    ("before", "after", "allowed"),
+    [(10, 4, 0.5), (10, 9, 0.0), (10, 0, 0.99), (1, 0, 0.5), (100, 70, 0.29)],
 )
 def test_refused(before: int, after: int, allowed: float) -> None:
-    with pytest.raises(WarehouseError, match=rf"t has {before} rows and would have {after} "):
+    with pytest.raises(WarehouseError, match=rf"t had {before} rows and would have {after} "):
         check_shrink("t", before, after, allowed)
 
 

@@ -4,6 +4,7 @@
 comment on top is its description; a line `-- severity: warn` makes it a warning.
 """
 
+import re
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,8 +26,8 @@ def load_checks(views: Collection[View], folder: Path = FOLDER) -> list[View]:
     """Read every file under a folder: `group` is the asset, `name` the check.
 
     Raises:
-        WarehouseError: a file cannot be parsed, is not one SELECT, reads an unknown table, or its
-            folder is not an asset's name; names file and line.
+        WarehouseError: a file cannot be parsed, is not one SELECT, reads an unknown table, its
+            folder is not an asset's name, or its own cannot be a check's; names file and line.
     """
     assets = {*SOURCES, *(view.name for view in views)}
     known = {*KNOWN_TABLES, *assets}
@@ -38,6 +39,12 @@ def load_checks(views: Collection[View], folder: Path = FOLDER) -> list[View]:
             raise WarehouseError(
                 f"{check.at(1)}: there is no asset {check.group} to check.",
                 todo=f"Name the folder after one of {', '.join(sorted(assets))}.",
+            )
+        if not re.fullmatch(r"[A-Za-z0-9_]+", check.name) or check.name == FRESH:
+            raise WarehouseError(
+                f"{check.at(1)}: {check.name} cannot be a check's name.",
+                todo=f"Name the file with letters, digits and _ only, and not {FRESH}, which is "
+                "the check of a source's age.",
             )
         checks.append(check)
     return checks
@@ -73,6 +80,8 @@ def build_checks(checks: list[View]) -> dg.AssetChecksDefinition:
     )
     def run(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with snapshots.read(load_settings().path) as connection:
+            # The days of a TIMESTAMP are those of UTC, wherever the checks run.
+            connection.execute("SET TimeZone = 'UTC'")
             for key in sorted(context.selected_asset_check_keys):
                 if key in by_key:
                     yield _judge(connection, key, by_key[key])

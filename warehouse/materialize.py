@@ -241,10 +241,14 @@ def _line(name: str, events: list[dict[str, Any]]) -> tuple[str, str, str, str]:
         counted = events[0].get("dagster/row_count")  # not in time, if it takes long
         rows = "" if counted is None else f"{counted:,}"
         return name, rows, "", "view, written" if events[0]["written"] else "view, up to date"
-    count = sum(
-        event.get("dagster/row_count", event.get("dagster/partition_row_count", 0))
+    counts = [
+        event[key]
         for event in events
-    )
+        for key in ("dagster/row_count", "dagster/partition_row_count")
+        if key in event
+    ]
+    if not counts:  # a Python object, kept by pickle_cache
+        return name, "", "", ""
     seconds = sum({event["run"]: event.get("seconds", 0.0) for event in events}.values())
     days = f", {len(events):,} day{'s' * (len(events) != 1)}" * (name == ORDERS_DAILY)
-    return name, f"{count:,}", f"{seconds:.1f}", f"table{days}"
+    return name, f"{sum(counts):,}", f"{seconds:.1f}", f"table{days}"

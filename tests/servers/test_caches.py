@@ -285,6 +285,7 @@ LOSSY: dict[str, Callable[[], pd.DataFrame]] = {
     "many unused categories": lambda: pd.DataFrame(
         {"bad": pd.Categorical(["a"], categories=["a", *map(str, range(500))])}
     ),
+    "a decimal that is none": lambda: pd.DataFrame({"bad": [Decimal("NaN"), Decimal(1)]}),
     "half a character": lambda: pd.DataFrame({"bad": ["\ud800"]}),
     "a name too long": lambda: pd.DataFrame({"bad" * 22: [1]}),
     "names alike": lambda: pd.DataFrame([[1, 2]], columns=["bad", "BAD"]),
@@ -577,6 +578,15 @@ def test_a_write_that_fails_half_way_leaves_the_old_table(cache: Database) -> No
     with pytest.raises(WarehouseError, match="cache_kept holds what it held before"):
         materialize(kept(lambda: pd.DataFrame({"n": ["x", "x" * (packet + 1)]})))
     same(pd.DataFrame({"n": [1]}), read_back())
+
+
+def test_a_row_that_no_packet_holds_is_named(cache: Database) -> None:
+    materialize(kept(lambda: pd.DataFrame({"n": [1]})))
+    ((packet,),) = cache.run("SELECT @@max_allowed_packet")
+    with pytest.raises(WarehouseError, match=f"max_allowed_packet is {packet:,}"):
+        materialize(kept(lambda: pd.DataFrame({"text": ["short", "x" * packet]})))
+    assert cache.run("SELECT n FROM cache.cache_kept") == [(1,)]
+    assert cache.run("SHOW TABLES IN cache LIKE '%new'") == []
 
 
 def test_the_type_map_fits_the_source_s() -> None:

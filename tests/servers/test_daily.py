@@ -117,7 +117,8 @@ def test_the_edges_of_a_day(
         if type_ == "date":  # the two kinds of server do not round a time to a date alike
             edges = [edge[:10] for edge in edges]
         insert(shop, [on(edge, number) for number, edge in enumerate(edges, 1)])
-        warehouse_env.run(DAILY, days=(D2, D2))
+        result = warehouse_env.run(DAILY, days=(D2, D2))
+        assert all(check.passed for check in result.get_asset_check_evaluations())
         assert warehouse_env.query(f"SELECT list(id ORDER BY id) FROM {DAILY}") == [([2, 3, 4],)]
         warehouse_env.run(DAILY, days=(D2, D2))
         assert warehouse_env.query(f"SELECT count(*) FROM {DAILY}") == [(3,)]
@@ -310,6 +311,20 @@ def test_days_that_are_none(
         )
     assert message in str(error.value)
     assert not os.path.lexists(warehouse_env.path)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "message"),
+    [(D2, D1, "ends before it begins"), (D1, "TOMORROW", "is in the future: the last day is")],
+)
+def test_a_run_s_tags_name_days_that_are_none(
+    shop: Database, warehouse_env: WarehouseEnv, first: str, last: str, message: str
+) -> None:
+    shop.clear_log()
+    tomorrow = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
+    with pytest.raises(WarehouseError, match=message):
+        warehouse_env.run(DAILY, days=(first, last.replace("TOMORROW", tomorrow)))
+    assert reads_orders(shop.queries()) == []
 
 
 def test_a_start_in_the_future(warehouse_env: WarehouseEnv) -> None:

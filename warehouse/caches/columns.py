@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -174,7 +175,7 @@ def _check_objects(name: str, column: pd.Series[Any] | pd.Index[Any], values: pa
         raise _lossy(name, "it holds moments with a time zone, each as an object")
     # Arrow may have looked away: at the nanoseconds of a Timestamp, for one.
     for value, kept in zip(column, values.to_pylist(), strict=True):
-        if kept is not None and value != kept:
+        if (kept is not None and value != kept) or (kept is None and isinstance(value, Decimal)):
             raise _lossy(name, f"a {type(value).__name__} in it would change")
 
 

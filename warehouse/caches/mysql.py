@@ -27,7 +27,7 @@ PREFIX = "cache_"
 NEW, OLD = "__new", "__old"
 CHUNK_ROWS = 1_000
 STATEMENT_CHARACTERS = 1_000_000
-"""An INSERT ends at the row that goes past it: far below any `max_allowed_packet`."""
+"""An INSERT ends at the row that goes past it: far below `max_allowed_packet`, but for that row."""
 
 LOCK_SECONDS = 10
 SWAP_SECONDS = 300
@@ -125,14 +125,16 @@ class MySQLCache(dg.IOManager):
                 try:
                     rows(connection, _create(new, columns, owner, connection.escape))
                     connection.begin()
+                    ((packet,),) = rows(connection, "SELECT @@max_allowed_packet")
                     for insert in _inserts(new, columns, count, connection.escape):
+                        _check_size(len(insert.encode()), packet, table, self._server)
                         rows(connection, insert)
                     connection.commit()
                     swap = f"{new} TO {quote(table)}"
                     if table in stands:
                         swap = f"{quote(table)} TO {old}, {swap}"
                     rows(connection, f"RENAME TABLE {swap}")
-                except pymysql.MySQLError:
+                except (pymysql.MySQLError, WarehouseError):
                     with suppress(pymysql.MySQLError):
                         rows(connection, f"DROP TABLE IF EXISTS {new}")
                     raise
@@ -319,6 +321,17 @@ def _inserts(
                 waiting, size = [], 0
     if waiting:
         yield head + ",".join(waiting)
+
+
+def _check_size(size: int, packet: int, table: str, server: Server) -> None:
+    """See that the server takes an INSERT: of one that is too large it only hangs up."""
+    if size >= packet:
+        raise WarehouseError(
+            f"A row of {table} is too large for {server.name}: its INSERT takes {size:,} bytes, "
+            f"and max_allowed_packet is {packet:,}.",
+            safe=SAFE,
+            todo="Ask for a larger max_allowed_packet, or keep the asset with 'pickle_cache'.",
+        )
 
 
 def _frame(received: pa.Table, columns: list[Column]) -> pd.DataFrame:

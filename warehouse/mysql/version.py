@@ -12,11 +12,12 @@ from warehouse.mysql.session import optional, rows
 SETTLING = timedelta(seconds=2)
 """The server tells whole seconds: a change within the last two may be followed by an equal one."""
 
-# https://dev.mysql.com/doc/refman/en/information-schema-tables-table.html: UPDATE_TIME is kept in
-# memory for InnoDB, from the server's start on; hence the start is a part of the version.
+# https://dev.mysql.com/doc/refman/en/information-schema-tables-table.html: InnoDB keeps UPDATE_TIME
+# in memory, and forgets it at a restart and when many tables are in use. Other engines tell a time
+# that lags behind, or none.
 _CHANGED = """
-SELECT table_type, create_time, update_time, NOW() FROM information_schema.tables
-WHERE table_schema = %s AND table_name = %s
+SELECT create_time, update_time, NOW() FROM information_schema.tables
+WHERE table_schema = %s AND table_name = %s AND engine = 'InnoDB'
 """
 
 
@@ -24,23 +25,15 @@ def table_version(connection: Connection[Any], database: str, table: str) -> str
     """Return the table's version by its time of the last change.
 
     Returns:
-        None where it cannot be told: a view, a table that changed a moment ago, a server that says
-        too little.
+        None where it cannot be told: a view, another engine than InnoDB, a table that changed a
+        moment ago, one whose time of the last change the server does not know (any more).
     """
     # MySQL 8 and later show the times of a day ago otherwise.
     optional(connection, "SET SESSION information_schema_stats_expiry = 0")
-    uptime = rows(connection, "SHOW GLOBAL STATUS LIKE 'Uptime'")
     found = rows(connection, _CHANGED, database, table)
-    if not uptime or not found or found[0][0] != "BASE TABLE":
+    if not found or not found[0][1]:
         return None
-    _, created, updated, now = (str(value) if value else None for value in found[0])
-    assert now is not None
-    if updated and datetime.fromisoformat(updated) > datetime.fromisoformat(now) - SETTLING:
+    created, updated, now = (str(value) for value in found[0])
+    if datetime.fromisoformat(updated) > datetime.fromisoformat(now) - SETTLING:
         return None
-    # Two clocks of whole seconds: rounded to minutes, for a second's difference is no restart.
-    started = datetime.fromisoformat(now) - timedelta(seconds=int(uptime[0][1]))
-    return f"started {_minute(started):%Y-%m-%d %H:%M}, created {created}, changed {updated}"
-
-
-def _minute(moment: datetime) -> datetime:
-    return (moment + timedelta(seconds=30)).replace(second=0, microsecond=0)
+    return f"created {created}, changed {updated}"

@@ -152,7 +152,7 @@ def _load(csv: Path) -> duckdb.DuckDBPyConnection:
         f"CREATE VIEW information_schema_tables AS SELECT '{DATABASE}' AS table_schema, "
         f"'{TABLE}' AS table_name, 'BASE TABLE' AS table_type, count(*) AS table_rows, "
         "100 AS avg_row_length, 'Orders of the sample shop, with the dirt that real tables have' "
-        "AS table_comment, now()::TIMESTAMP AS create_time, "
+        "AS table_comment, NULL::VARCHAR AS engine, NULL::TIMESTAMP AS create_time, "
         f"NULL::TIMESTAMP AS update_time FROM {TABLE}"
     )
     return connection
