@@ -21,7 +21,7 @@ refresh *ARGS: _setup
 # Run Dagster's UI: the asset graph, the runs, their logs.
 [no-exit-message]
 dev: _setup
-    @"{{ bin }}/dagster" dev
+    @"{{ bin }}/python" -W 'ignore:Function `dev_command`' -m dagster dev
 
 # Run a query on the newest snapshot; without one, open the shell.
 [no-exit-message]

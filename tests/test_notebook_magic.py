@@ -89,6 +89,32 @@ def test_variables_are_values_not_text(
     assert "no Python variable `nope`" in said
 
 
+def test_each_statement_takes_variables(notebook: Notebook) -> None:
+    notebook.run("low = 8")
+    cell = (
+        "%%sql\ncreate temp table mine as select i from t where i >= $low; from mine where i > $low"
+    )
+    assert list(notebook.run(cell).i) == [9]
+    assert notebook.run("%%sql\nselect 7 as a; set threads = 1").a[0] == 7
+    assert notebook.run("%sql set threads = 1") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "holds"),
+    [
+        ("pd.Series([1, 8])", "list_contains($value, i)"),
+        ("pd.Index([8, 9])", "list_contains($value, i)"),
+        ("pd.Series(pd.to_datetime(['2026-11-01'])).to_numpy()[0]", "$value = date '2026-11-01'"),
+        ("(pd.Series([1]) > 0)[0]", "$value"),
+    ],
+)
+def test_what_comes_out_of_a_dataframe_is_a_value(
+    notebook: Notebook, value: str, holds: str
+) -> None:
+    notebook.run(f"import pandas as pd\nvalue = {value}")
+    assert notebook.run(f"%sql select count(*) as n from t where i = 8 and {holds}").n[0] == 1
+
+
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
@@ -96,6 +122,7 @@ def test_variables_are_values_not_text(
         ("%%sql\nselect verion from t", "version"),
         ("%sql selec 1", "syntax error"),
         ("%%sql two words\nselect 1", "no name for a variable"),
+        ("%%sql class\nselect 1", "no name for a variable"),
         ("import warehouse; warehouse.connect(snapshot=77)", "no snapshot 77"),
     ],
 )
@@ -121,3 +148,21 @@ def test_a_write_is_refused_and_told_where_to_go(
     made = f"{attach}; create or replace table {own}.mine as select 7 as a; from {own}.mine"
     assert notebook.run(f"%%sql\n{made}").a[0] == 7
     assert notebook.run(f"%%sql\n{attach}; from {own}.mine").a[0] == 7, "it lasts"
+
+
+@pytest.mark.parametrize("ask", ["connect().execute", "sql", "frame"])
+def test_a_write_from_python_is_told_where_to_go(
+    notebook: Notebook, capsys: pytest.CaptureFixture[str], ask: str
+) -> None:
+    shown = notebook.error(f"import warehouse\nwarehouse.{ask}('create table a (i int)')", capsys)
+    assert shown.count("DuckDB file of your own") == 1
+    assert "site-packages" not in shown, "DuckDB's inside is nothing to read"
+
+
+def test_an_error_of_another_database_is_left_alone(
+    notebook: Notebook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notebook.run("import duckdb\nduckdb.connect('own.duckdb').close()")
+    notebook.run("own = duckdb.connect('own.duckdb', read_only=True)")
+    shown = notebook.error("own.execute('create table a (i int)')", capsys)
+    assert "read-only" in shown and "warehouse" not in shown

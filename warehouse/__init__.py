@@ -88,7 +88,8 @@ def sql(query: str) -> duckdb.DuckDBPyRelation:
     except duckdb.Error as error:
         if advice := advice_on(error, connection):
             error.add_note(str(advice))
-        raise
+        # What is below this line is DuckDB's inside.
+        raise error.with_traceback(None) from None
     if relation is None:  # whatever its type says
         raise EMPTY
     return relation

@@ -47,7 +47,7 @@ def run(
     began = time.monotonic()
     keys = select(selection)
     days = _days(keys, partition, partition_range)
-    progress.narrate_on_stderr()
+    progress.begin_to_narrate()
     with history() as instance:
         _summary([_execute(instance, keys, days, force)], time.monotonic() - began)
 

@@ -10,19 +10,22 @@ of the Python variable `name`, sent as a parameter.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from keyword import iskeyword
+from types import TracebackType
+from typing import Any
 
+import duckdb
 import numpy as np
+import pandas as pd
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import no_var_expand
 
 import warehouse
 from warehouse.errors import WarehouseError
 from warehouse.serve.frames import frame
+from warehouse.serve.mistakes import READ_ONLY
 from warehouse.serve.queries import errors_explained
-
-if TYPE_CHECKING:
-    import pandas as pd
+from warehouse.settings import load_settings
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
@@ -35,7 +38,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
         if cell is None:
             return query(line, shell.user_ns)
         name = line.strip()
-        if name and not name.isidentifier():
+        if name and (iskeyword(name) or not name.isidentifier()):
             raise WarehouseError(
                 f"`{name}` is no name for a variable.",
                 todo="Write `%%sql name`, and the query in the lines below it.",
@@ -47,26 +50,47 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
         return None
 
     shell.magics_manager.register_function(sql, "line_cell", "sql")
+    shell.set_custom_exc((duckdb.Error,), _show)
+
+
+def _show(
+    shell: InteractiveShell,
+    kind: type[duckdb.Error],
+    error: duckdb.Error,
+    trace: TracebackType,
+    tb_offset: int | None = None,
+) -> None:
+    """Show an error of DuckDB's; that of a write to the warehouse says where to write instead.
+
+    What a cell asks by `warehouse.connect()` comes here as DuckDB says it.
+    """
+    refused = f'on database "{load_settings().path.stem}" which is attached in read-only mode'
+    if refused in str(error) and str(READ_ONLY) not in getattr(error, "__notes__", ()):
+        error.add_note(str(READ_ONLY))
+    shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
 
 
 def query(text: str, variables: dict[str, Any]) -> pd.DataFrame | None:
     """Run SQL on the newest snapshot; the connection ends with it.
 
     Args:
-        text: One statement or several; the last one gives the result.
-        variables: What `$name` in the last statement stands for.
+        text: One statement or several; the last one that gives rows gives the result.
+        variables: What `$name` stands for.
 
     Returns:
-        The rows, exact, or None if the text has no statement.
+        The rows, exact, or None if no statement gives any.
 
     Raises:
         WarehouseError: the query failed, a variable is missing, or nothing was materialized yet.
     """
     # Each connects anew: a refresh is seen by the next cell, and no cell holds a snapshot.
     with warehouse.connect() as connection, errors_explained(connection):
-        statements = connection.extract_statements(text)
-        names = statements[-1].named_parameters if statements else set()
-        relation = connection.sql(text, params=_values(names, variables))
+        relation = None
+        for statement in connection.extract_statements(text):
+            values = _values(statement.named_parameters, variables)
+            result = connection.sql(statement, params=values)
+            if statement.expected_result_type != [duckdb.ExpectedResultType.NOTHING]:
+                relation = result
         return None if relation is None else frame(relation)
 
 
@@ -77,9 +101,11 @@ def _values(names: set[str], variables: dict[str, Any]) -> dict[str, Any]:
             f"The query names ${missing[0]}, and there is no Python variable `{missing[0]}`.",
             todo="Run the cell that sets it.",
         )
-    values = {name: variables[name] for name in names}
-    # DuckDB takes Python's numbers, not the ones that come out of a DataFrame.
-    return {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in values.items()
-    }
+    return {name: _plain(variables[name]) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as DuckDB takes it: it knows Python's own, not all of a DataFrame's."""
+    if isinstance(value, pd.Series | pd.Index):
+        return value.tolist()
+    return pd.Series([value]).tolist()[0] if isinstance(value, np.generic) else value

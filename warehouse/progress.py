@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
 
 from tqdm import tqdm
 
 LOG_EVERY_SECONDS = 5.0
 
-narration: TextIO | None = None
-"""The command line's stderr; None elsewhere."""
+narrating = False
+"""Whether to speak to a person: on the command line. Under `dagster dev` there is its log."""
 
 
 class Progress:
@@ -22,15 +21,14 @@ class Progress:
         self._say = say
         self._what = what
         self._logged_at = 0.0
-        on_terminal = narration is not None and narration.isatty()
         self._bar = tqdm(
             total=rows_estimate or None,
             desc=what,
             unit=" rows",
             unit_scale=True,
             leave=False,
-            file=narration,
-            disable=not on_terminal,
+            file=sys.stderr,
+            disable=not (narrating and sys.stderr.isatty()),
         )
 
     def update(self, rows: int, seconds: float) -> None:
@@ -50,13 +48,13 @@ class Progress:
         self._bar.close()
 
 
-def narrate_on_stderr() -> None:
-    """Narrate, as the command line does; under `dagster dev` what assets say is in its log."""
-    global narration
-    narration = sys.stderr
+def begin_to_narrate() -> None:
+    """Speak to the person at the command line from now on."""
+    global narrating
+    narrating = True
 
 
 def narrate(message: str) -> None:
     """Write a line for the person at the command line, above the bar if there is one."""
-    if narration is not None:
-        tqdm.write(f"{time.strftime('%H:%M:%S')}  {message}", file=narration)
+    if narrating:
+        tqdm.write(f"{time.strftime('%H:%M:%S')}  {message}", file=sys.stderr)

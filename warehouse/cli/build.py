@@ -44,7 +44,7 @@ def refresh(force: bool) -> None:
         from warehouse.refresh import difference
 
         began = time.monotonic()
-        progress.narrate_on_stderr()
+        progress.begin_to_narrate()
         found = difference(progress.narrate, "just refresh")
         if not found.days:
             click.echo(f"All {found.compared:,} days are as they are in MySQL: nothing was read.")

@@ -50,8 +50,8 @@ def advice_on(error: duckdb.Error, connection: duckdb.DuckDBPyConnection) -> War
         candidates = re.findall(r'"([^"]+)"', text[found.end() :].partition("\n\nLINE")[0])
         return WarehouseError(
             f"There is no column {name}{of}.",
-            todo=_nearest(name, candidates, "Nearest are")
-            + " DESCRIBE and a table's name list its columns.",
+            todo=_nearest(name, candidates, "The nearest:")
+            + " `DESCRIBE` with a table's name lists its columns.",
         )
     return None
 
