@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +119,22 @@ class WarehouseEnv:
         try:
             return defs.resolve_implicit_global_asset_job_def().execute_in_process(
                 instance=self._history(), asset_selection=keys, tags={**limits, **(tags or {})}
+            )
+        except Exception as error:
+            raise _cause(error) from None
+
+    def refresh(self, days: Collection[date] | None = None) -> dg.ExecuteInProcessResult:
+        """Run the job `refresh` in this process: on these days, or on those that it finds.
+
+        Raises:
+            WarehouseError: as the command line would show it.
+        """
+        from warehouse.definitions import defs
+        from warehouse.jobs import REFRESH, run_config
+
+        try:
+            return defs.resolve_job_def(REFRESH).execute_in_process(
+                instance=self._history(), run_config=None if days is None else run_config(days)
             )
         except Exception as error:
             raise _cause(error) from None

@@ -8,12 +8,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.fingerprint import CachedDay, Fingerprint, changed_days, ranges
+from warehouse.fingerprint import CachedDay, Fingerprint, changed_days
+from warehouse.ranges import ranges
 
 DAY = date(2026, 3, 1)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
-SOME = Fingerprint(rows=2, newest=NOON, ids=3)
+SOME = Fingerprint(rows=2, newest=NOON, checksum=3)
 
 
 def test_a_day_that_agrees_is_left_alone() -> None:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.store.io_manager import TableStream, WarehouseIOManager
+from warehouse.store.io_manager import WarehouseIOManager
+from warehouse.store.stream import TableStream
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01")
 

@@ -23,14 +23,12 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield made
 
 
-def tick(instance: dg.DagsterInstance) -> tuple[list[tuple[str, str]], str]:
-    """Evaluate the sensor: the ranges it asks for, and why it asks for none."""
-    ranges = []
+def tick(instance: dg.DagsterInstance) -> tuple[list[list[str]], str]:
+    """Evaluate the sensor: the days each run is to load, and why it asks for none."""
     evaluated = changed_days.evaluate_tick(dg.build_sensor_context(instance=instance))
-    for request in evaluated.run_requests or []:
-        ends = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
-        ranges.append((request.tags[ends[0]], request.tags[ends[1]]))
-    return ranges, evaluated.skip_message or ""
+    runs = evaluated.run_requests or []
+    named = [request.run_config["ops"]["load_changed_days"]["config"]["days"] for request in runs]
+    return named, evaluated.skip_message or ""
 
 
 def test_changed_days_never_makes_a_first_load(
@@ -40,27 +38,24 @@ def test_changed_days_never_makes_a_first_load(
     assert not warehouse_env.path.exists()
 
 
-def test_changed_days_asks_for_each_range(
+def test_changed_days_asks_for_one_run(
     warehouse_env: WarehouseEnv, instance: dg.DagsterInstance
 ) -> None:
     warehouse_env.run(DAILY, days=("2025-12-01", "2025-12-31"))
-    ((start, before), (after, today)), _ = tick(instance)
-    assert (start, before, after) == ("2025-11-01", "2025-11-30", "2026-01-01")
+    ((before, after),), _ = tick(instance)
+    assert before == "2025-11-01...2025-11-30"
+    assert after.startswith("2026-01-01...")
 
-    warehouse_env.run(DAILY, days=(start, today))
+    warehouse_env.refresh()
     assert tick(instance)[0] == []
     assert "days are as they are in MySQL" in tick(instance)[1]
 
 
-def test_changed_days_waits_for_its_own_runs(
+def test_changed_days_waits_for_its_own_run(
     warehouse_env: WarehouseEnv, instance: dg.DagsterInstance
 ) -> None:
     warehouse_env.run(DAILY, days=("2025-12-01", "2025-12-31"))
-    instance.create_run_for_job(
-        defs.resolve_implicit_global_asset_job_def(),
-        status=dg.DagsterRunStatus.STARTED,
-        tags={"warehouse/refresh": "true"},
-    )
+    instance.create_run_for_job(defs.resolve_job_def("refresh"), status=dg.DagsterRunStatus.STARTED)
     assert tick(instance) == ([], "The days that were found to differ are still being loaded.")
 
 

@@ -5,7 +5,7 @@ comment on top is its description; a line `-- severity: warn` makes it a warning
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def load_checks(views: Collection[View], folder: Path = FOLDER) -> list[View]:
 
 def build_checks(checks: list[View]) -> dg.AssetChecksDefinition:
     """Make the asset checks: one a file, and one on the age of each source."""
-    by_key = {dg.AssetCheckKey(dg.AssetKey(check.group), check.name): check for check in checks}
+    by_key = check_keys(checks)
 
     @dg.multi_asset_check(
         name="checks",
@@ -79,16 +79,30 @@ def build_checks(checks: list[View]) -> dg.AssetChecksDefinition:
         can_subset=True,
     )
     def run(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        with snapshots.read(load_settings().path) as connection:
-            # The days of a TIMESTAMP are those of UTC, wherever the checks run.
-            connection.execute("SET TimeZone = 'UTC'")
-            for key in sorted(context.selected_asset_check_keys):
-                if key in by_key:
-                    yield _judge(connection, key, by_key[key])
-                else:
-                    yield _age(context.instance, key)
+        yield from evaluate(context.instance, by_key, context.selected_asset_check_keys)
 
     return run
+
+
+def evaluate(
+    instance: dg.DagsterInstance,
+    checks: Mapping[dg.AssetCheckKey, View],
+    chosen: Iterable[dg.AssetCheckKey],
+) -> Iterator[dg.AssetCheckResult]:
+    """Run some checks on the newest snapshot; those that are not files are on a source's age."""
+    with snapshots.read(load_settings().path) as connection:
+        # The days of a TIMESTAMP are those of UTC, wherever the checks run.
+        connection.execute("SET TimeZone = 'UTC'")
+        for key in sorted(chosen):
+            if key in checks:
+                yield _judge(connection, key, checks[key])
+            else:
+                yield _age(instance, key)
+
+
+def check_keys(checks: Iterable[View]) -> dict[dg.AssetCheckKey, View]:
+    """Return the checks by Dagster's names for them."""
+    return {dg.AssetCheckKey(dg.AssetKey(check.group), check.name): check for check in checks}
 
 
 def _judge(

@@ -8,6 +8,7 @@ import dagster as dg
 
 from warehouse.asset_checks import build_checks, load_checks
 from warehouse.caches.mysql import SmartMySQLIOManager
+from warehouse.jobs import build_refresh
 from warehouse.progress import narrate
 from warehouse.sensors import changed_days, stale_sources
 from warehouse.settings import ROOT
@@ -35,13 +36,15 @@ def narration(_: dg.InitLoggerContext) -> logging.Logger:
 
 
 views = load_views(KNOWN_TABLES)
+checks = load_checks(views)
 
 defs = dg.Definitions(
     assets=[
         *dg.with_source_code_references([orders_in_mysql, mysql_orders, mysql_orders_daily]),
         build_views(views),
     ],
-    asset_checks=[build_checks(load_checks(views))],
+    asset_checks=[build_checks(checks)],
+    jobs=[build_refresh(checks)],
     sensors=[stale_sources, changed_days],
     resources={
         "io_manager": WarehouseIOManager(),

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-UPDATE_PRECISION = timedelta(seconds=1)
-"""`updated_at` mostly holds whole seconds: within one of them a row may change twice."""
+ID_BITS = (1 << 24) - 1
+"""So much of an id goes into the checksum: times a year's 9999 seconds it still fits 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -17,28 +17,36 @@ class Fingerprint:
     Attributes:
         rows: How many there are.
         newest: The newest `updated_at`; None where no row has one.
-        ids: The sum of `id`: finds a row that came for another one that went.
+        checksum: Of the `id` and the second of `updated_at` of every row: finds a row that came for
+            another one that went, and an update that is not the newest.
     """
 
     rows: int = 0
     newest: datetime | None = None
-    ids: int = 0
+    checksum: int = 0
 
 
 EMPTY = Fingerprint()
 
 
-def summable(duckdb_type: str) -> bool:
-    """Whether ids of this type have a sum; others count as 0, in MySQL and in the cache alike."""
+def countable(duckdb_type: str) -> bool:
+    """Whether ids of this type go into the checksum; others do not, in MySQL and here alike."""
     return duckdb_type.endswith(("INT", "INTEGER"))
 
 
 @dataclass(frozen=True)
 class CachedDay:
-    """A day in the cache, and the time by MySQL's clock just before it was read."""
+    """A day in the cache.
+
+    Attributes:
+        fingerprint: Made of its rows.
+        asked_at: The time by the clock of `updated_at`, just before the day was read.
+        precision: How long `updated_at` may stay the same while a row changes again.
+    """
 
     fingerprint: Fingerprint
     asked_at: datetime
+    precision: timedelta = timedelta(seconds=1)
 
     @property
     def settled(self) -> bool:
@@ -48,7 +56,7 @@ class CachedDay:
         would not show it.
         """
         newest = self.fingerprint.newest
-        return newest is None or newest + UPDATE_PRECISION < self.asked_at
+        return newest is None or newest + self.precision < self.asked_at
 
 
 def changed_days(
@@ -62,14 +70,3 @@ def changed_days(
         or not cached[day].settled
         or cached[day].fingerprint != source.get(day, EMPTY)
     ]
-
-
-def ranges(days: Iterable[date]) -> list[tuple[date, date]]:
-    """Join days that follow each other: the first and the last of each range."""
-    joined: list[tuple[date, date]] = []
-    for day in sorted(days):
-        if joined and day - joined[-1][1] == timedelta(days=1):
-            joined[-1] = (joined[-1][0], day)
-        else:
-            joined.append((day, day))
-    return joined

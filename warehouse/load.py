@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import duckdb
 
+from warehouse.mysql.days import UPDATED
 from warehouse.mysql.extract import Extraction, open_extraction
-from warehouse.mysql.plan import DayRange, Plan
+from warehouse.mysql.plan import Days, Plan
 from warehouse.origin import source
-from warehouse.partitions import all_days
+from warehouse.partitions import span
 from warehouse.progress import Progress
 from warehouse.settings import Settings, load_settings
 from warehouse.store import days as store_days
 from warehouse.store import guard, ledger, snapshots
-from warehouse.store.io_manager import TableStream
 from warehouse.store.quoting import literal, quoted
+from warehouse.store.stream import TableStream
 from warehouse.tables import KNOWN_TABLES
 from warehouse.views import View, check_views, load_views, stored_versions, write_views
 
 FORCE_TAG = "warehouse/force"
 """A run with this tag publishes a table that lost more than `WAREHOUSE_MAX_SHRINK` of its rows."""
 
-DAY = timedelta(days=1)
+Context = dg.AssetExecutionContext | dg.OpExecutionContext
 Result = dg.MaterializeResult[TableStream]
 
 
 def load(
     context: dg.AssetExecutionContext,
     table: str,
-    days: DayRange | None = None,
+    days: Days | None = None,
     *,
     unless_unchanged: bool = False,
 ) -> Iterator[Result]:
@@ -46,9 +47,28 @@ def load(
             the last load.
     """
     settings = load_settings()
-    server = source(settings, context.log.info)
-    extraction = open_extraction(
-        server,
+    extraction = ask(context, table, days)
+    if unless_unchanged and (last := _same_as_last(settings, table, extraction)):
+        yield _unchanged(context, last, extraction, "partition_row_count" if days else "row_count")
+        return
+
+    def on_days(rows: Mapping[date, int]) -> None:
+        for day, count in rows.items():
+            context.add_asset_metadata(
+                {"dagster/partition_row_count": count}, partition_key=day.isoformat()
+            )
+
+    yield dg.MaterializeResult(
+        value=stream(context, table, days, extraction, on_days), metadata=origin(extraction)
+    )
+    say_loaded(context, table, extraction)
+
+
+def ask(context: Context, table: str, days: Days | None = None) -> Extraction:
+    """Plan the load of a table: MySQL is asked about it, not yet for its rows."""
+    settings = load_settings()
+    return open_extraction(
+        source(settings, context.log.info),
         settings.orders_table,
         where=settings.orders_where,
         days=days,
@@ -56,18 +76,14 @@ def load(
         reader=settings.mysql_reader,
         budget_seconds=settings.query_budget_seconds,
     )
-    if unless_unchanged and (last := _same_as_last(settings, table, extraction)):
-        yield _unchanged(context, last, extraction, "partition_row_count" if days else "row_count")
-        return
-    views = load_views(KNOWN_TABLES)
-    _check_views(settings, views, table, extraction)
-    yield dg.MaterializeResult(
-        value=_stream(context, settings, table, days, extraction, views),
-        metadata=_origin(extraction),
-    )
+
+
+def say_loaded(context: Context, table: str, extraction: Extraction) -> None:
+    """Say what came, and where it is."""
     context.log.info(
         f"{extraction.rows:,} rows came in {extraction.seconds:.1f} s. They are stored in the "
-        f"table {table} of {settings.path}; everything downstream reads that file, not MySQL."
+        f"table {table} of {load_settings().path}; everything downstream reads that file, not "
+        "MySQL."
     )
 
 
@@ -127,19 +143,32 @@ def _check_views(settings: Settings, views: list[View], table: str, extraction: 
     check_views(views, tables)
 
 
-def _stream(
-    context: dg.AssetExecutionContext,
-    settings: Settings,
+def stream(
+    context: Context,
     table: str,
-    days: DayRange | None,
+    days: Days | None,
     extraction: Extraction,
-    views: list[View],
+    on_days: Callable[[Mapping[date, int]], None],
 ) -> TableStream:
-    """Give the rows to the I/O manager, with what is to be published together with them."""
+    """Return the rows on their way, with what is to be published together with them.
+
+    Args:
+        context: Of the asset or the op.
+        table: In the file.
+        days: Only these days of it.
+        extraction: The load, not begun.
+        on_days: Told how many rows each of the days has, when they are stored.
+
+    Raises:
+        WarehouseError: a view would not work on the columns to come.
+    """
+    settings = load_settings()
+    views = load_views(KNOWN_TABLES)
+    _check_views(settings, views, table, extraction)
     plan = extraction.plan
 
     def batches() -> Iterator[Any]:
-        what = f"`{plan.table}`" + (f" from {days.first} to {days.last}" if days else "")
+        what = f"`{plan.table}`" + (f", {days.words}," if days else "")
         about = "" if days else f", about {plan.rows_estimate:,} rows"
         context.log.info(
             f"Querying MySQL: one SELECT of {what} at {plan.server.name} "
@@ -148,7 +177,7 @@ def _stream(
         progress = Progress(context.log.info, table, 0 if days else plan.rows_estimate)
 
         def on_progress(rows: int, seconds: float) -> None:
-            stream.check()
+            made.check()
             progress.update(rows, seconds)
 
         try:
@@ -160,7 +189,12 @@ def _stream(
         _guard(context, settings, connection, table)
         _comment(connection, table, plan)
         if days:
-            _note_days(context, connection, table, days, plan.asked_at)
+            if days.ranges == (span(),):
+                store_days.forget(connection, table, days.column, *span())
+            rows = store_days.rows_by_day(connection, table, days.column, days.listed)
+            asked_at = plan.asked_at_by(UPDATED)
+            store_days.record(connection, table, rows, asked_at, context.run.run_id)
+            on_days(rows)
         receipt = _receipt(context.run.run_id, table, extraction)
         ledger.record(connection, receipt)
         # A view whose text changed with its columns goes out with them, in one snapshot.
@@ -171,19 +205,20 @@ def _stream(
             )
         return _counts(receipt)
 
-    stream = TableStream(
+    made = TableStream(
         schema=extraction.schema,
         batches=batches(),
         select=", ".join(column.rebuild for column in plan.columns),
         where=_within(days) if days else "true",
         finish=finish,
     )
-    return stream
+    return made
 
 
-def _within(days: DayRange) -> str:
+def _within(days: Days) -> str:
     """Return the days as SQL for DuckDB: an impossible date, NULL by now, is of none of them."""
-    return f"\"{days.column}\" >= '{days.first}' AND \"{days.column}\" < '{days.last + DAY}'"
+    listed = ", ".join(f"'{day}'" for day in days.listed)
+    return f'"{days.column}"::DATE IN ({listed})'
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, table: str, plan: Plan) -> None:
@@ -197,7 +232,7 @@ def _comment(connection: duckdb.DuckDBPyConnection, table: str, plan: Plan) -> N
 
 
 def _guard(
-    context: dg.AssetExecutionContext,
+    context: Context,
     settings: Settings,
     connection: duckdb.DuckDBPyConnection,
     table: str,
@@ -208,23 +243,6 @@ def _guard(
     with snapshots.read(settings.path) as current:
         before = snapshots.count(current, table)
     guard.check_shrink(table, before, snapshots.count(connection, table), settings.max_shrink)
-
-
-def _note_days(
-    context: dg.AssetExecutionContext,
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    days: DayRange,
-    asked_at: datetime,
-) -> None:
-    """Note which days were read, and give each day's event its own number of rows."""
-    found = store_days.rows_by_day(connection, table, days.column, days.first, days.last)
-    rows = {day: found.get(day, 0) for day in all_days(days.first, days.last)}
-    store_days.record(connection, table, rows, asked_at, context.run.run_id)
-    for day, count in rows.items():
-        context.add_asset_metadata(
-            {"dagster/partition_row_count": count}, partition_key=day.isoformat()
-        )
 
 
 def _receipt(run_id: str, table: str, extraction: Extraction) -> ledger.Receipt:
@@ -249,7 +267,7 @@ def _receipt(run_id: str, table: str, extraction: Extraction) -> ledger.Receipt:
     )
 
 
-def _origin(extraction: Extraction) -> dict[str, Any]:
+def origin(extraction: Extraction) -> dict[str, Any]:
     """Return the part of the receipt that is known before the first row, for the UI."""
     plan = extraction.plan
     return {

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
-from uuid import uuid4
 
 import click
 import dagster as dg
@@ -15,13 +14,13 @@ import dagster as dg
 from warehouse import progress
 from warehouse.definitions import defs
 from warehouse.errors import WarehouseError
+from warehouse.jobs import REFRESH, run_config
 from warehouse.load import FORCE_TAG
 from warehouse.partitions import parse_day, parse_range, range_tags, span
 from warehouse.refresh import Difference
 from warehouse.runs import history
 from warehouse.settings import ROOT, load_settings
 from warehouse.store import snapshots
-from warehouse.store.io_manager import PART_OF_TAG
 from warehouse.tables import ORDERS_DAILY
 
 
@@ -49,7 +48,7 @@ def run(
     days = _days(keys, partition, partition_range)
     progress.begin_to_narrate()
     with history() as instance:
-        _summary([_execute(instance, keys, days, force)], time.monotonic() - began)
+        _summary(_execute_assets(instance, keys, days, force), time.monotonic() - began)
 
 
 def load_changed(found: Difference, began: float, *, force: bool = False) -> None:
@@ -61,39 +60,49 @@ def load_changed(found: Difference, began: float, *, force: bool = False) -> Non
         force: As in `run`.
 
     Raises:
-        WarehouseError: a load failed; the days loaded before it stay.
+        WarehouseError: the load failed.
         KeyboardInterrupt: somebody stopped it.
     """
     with history() as instance:
-        keys = [[dg.AssetKey(ORDERS_DAILY)]] * len(found.ranges)
-        if not found.cached:  # the first time, what reads it is written too
-            keys[-1] = select(f"{ORDERS_DAILY}+")
-        parts = {PART_OF_TAG: str(uuid4())}
-        results = [
-            _execute(instance, chosen, days, force, parts)
-            for chosen, days in zip(keys, found.ranges, strict=True)
-        ]
-        _summary(results, time.monotonic() - began)
+        if found.cached:
+            job, config = defs.resolve_job_def(REFRESH), run_config(found.days)
+            result = _execute(instance, job, force, run_config=config)
+        else:  # the first time, what reads it is written too
+            result = _execute_assets(instance, select(f"{ORDERS_DAILY}+"), span(), force)
+        _summary(result, time.monotonic() - began)
 
 
-def _execute(
+def _execute_assets(
     instance: dg.DagsterInstance,
     keys: list[dg.AssetKey],
     days: tuple[date, date] | None,
     force: bool,
+) -> dg.ExecuteInProcessResult:
+    return _execute(
+        instance,
+        defs.resolve_implicit_global_asset_job_def(),
+        force,
+        asset_selection=keys,
+        tags=range_tags(*days) if days else {},
+    )
+
+
+def _execute(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    force: bool,
+    *,
+    run_config: Mapping[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
+    asset_selection: list[dg.AssetKey] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run once, in this process."""
     try:
-        return defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        return job.execute_in_process(
             instance=instance,
-            asset_selection=keys,
-            run_config={"loggers": {"narration": {}}},
-            tags={
-                **(tags or {}),
-                **(range_tags(*days) if days else {}),
-                **({FORCE_TAG: "true"} if force else {}),
-            },
+            asset_selection=asset_selection,
+            run_config={"loggers": {"narration": {}}, **(run_config or {})},
+            tags={**(tags or {}), **({FORCE_TAG: "true"} if force else {})},
         )
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         raise KeyboardInterrupt from None
@@ -184,22 +193,19 @@ def _for_people(error: BaseException) -> WarehouseError:
     )
 
 
-def _summary(results: list[dg.ExecuteInProcessResult], seconds: float) -> None:
+def _summary(result: dg.ExecuteInProcessResult, seconds: float) -> None:
     """Print what was built, what MySQL was asked, and where to look next."""
     rows = [("asset", "rows", "seconds", "")]
     built: dict[str, list[dict[str, Any]]] = {}
-    selects = 0
-    for result in results:
-        asked: dict[str, int] = {}
-        for event in result.get_asset_materialization_events():
-            metadata: dict[str, Any] = {
-                key: value.value
-                for key, value in event.step_materialization_data.materialization.metadata.items()
-            }
-            name = event.asset_key.to_user_string() if event.asset_key else ""
-            built.setdefault(name, []).append({**metadata, "run": result.run_id})
-            asked[name] = metadata.get("select_statements", 0)  # the same on each of its days
-        selects += sum(asked.values())
+    for event in result.get_asset_materialization_events():
+        metadata: dict[str, Any] = {
+            key: value.value
+            for key, value in event.step_materialization_data.materialization.metadata.items()
+        }
+        name = event.asset_key.to_user_string() if event.asset_key else ""
+        built.setdefault(name, []).append(metadata)
+    # Each of a table's days tells the same.
+    selects = sum(events[0].get("select_statements", 0) for events in built.values())
     rows += [_line(name, events) for name, events in built.items()]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for asset, count, took, what in rows:
@@ -213,7 +219,7 @@ def _summary(results: list[dg.ExecuteInProcessResult], seconds: float) -> None:
     answer = {0: "MySQL was not asked", 1: "MySQL was asked for the rows once"}.get(
         selects, f"MySQL was asked for rows {selects} times"
     )
-    _say_checks(results)
+    _say_checks(result)
     click.echo(
         f"\n{len(built)} asset{'s' * (len(built) != 1)} in {seconds:.1f} s. {answer}.\n"
         f"{shown}: snapshot {snapshot.number}, {size / 1e6:.1f} MB.\n"
@@ -221,9 +227,9 @@ def _summary(results: list[dg.ExecuteInProcessResult], seconds: float) -> None:
     )
 
 
-def _say_checks(results: list[dg.ExecuteInProcessResult]) -> None:
+def _say_checks(result: dg.ExecuteInProcessResult) -> None:
     """Print how many checks passed, and each that did not."""
-    evaluations = [check for result in results for check in result.get_asset_check_evaluations()]
+    evaluations = result.get_asset_check_evaluations()
     failed = [check for check in evaluations if not check.passed]
     if not evaluations:
         return
@@ -249,6 +255,6 @@ def _line(name: str, events: list[dict[str, Any]]) -> tuple[str, str, str, str]:
     ]
     if not counts:  # a Python object, kept by pickle_cache
         return name, "", "", ""
-    seconds = sum({event["run"]: event.get("seconds", 0.0) for event in events}.values())
+    seconds = events[0].get("seconds", 0.0)
     days = f", {len(events):,} day{'s' * (len(events) != 1)}" * (name == ORDERS_DAILY)
     return name, f"{sum(counts):,}", f"{seconds:.1f}", f"table{days}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from warehouse.errors import WarehouseError
 from warehouse.settings import load_settings
@@ -24,9 +24,16 @@ def range_tags(first: date, last: date) -> dict[str, str]:
     }
 
 
-def all_days(first: date, last: date) -> list[date]:
-    """Return the days of a range."""
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+def parse_days(text: str) -> tuple[date, date]:
+    """Read a day or a range of days.
+
+    Raises:
+        WarehouseError: as `parse_day` and `parse_range` do.
+    """
+    if SEPARATOR in text:
+        return parse_range(text)
+    day = parse_day(text)
+    return day, day
 
 
 def parse_range(text: str) -> tuple[date, date]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import date
 
-from warehouse.fingerprint import changed_days, ranges
-from warehouse.mysql.days import ID, UPDATED, day_fingerprints
-from warehouse.mysql.plan import DayRange
+from warehouse.fingerprint import CachedDay, changed_days
+from warehouse.mysql.days import ID, UPDATED, check_fingerprints, day_fingerprints
+from warehouse.mysql.plan import Days, Plan, describe
 from warehouse.origin import source
-from warehouse.partitions import all_days, span
+from warehouse.partitions import span
+from warehouse.ranges import all_days, ranges
 from warehouse.settings import load_settings
 from warehouse.store import days as store_days
 from warehouse.store import snapshots
+from warehouse.store.stream import changed_columns
 from warehouse.tables import DAY_COLUMN, ORDERS_DAILY
-
-SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -25,25 +26,39 @@ class Difference:
 
     Attributes:
         compared: How many days were compared.
-        cached: How many of them were cached before.
+        cached: Whether any day was ever read.
         days: Those to read again.
+        gone: Those in the cache that `WAREHOUSE_DAILY_START` no longer counts among them.
+        columns: How the columns differ, if they do: all days are then to be read.
     """
 
     compared: int
-    cached: int
+    cached: bool
     days: list[date]
+    gone: list[date] = field(default_factory=list)
+    columns: str = ""
 
     @property
-    def ranges(self) -> list[tuple[date, date]]:
-        """The same days as ranges, each one query."""
-        return ranges(self.days)
+    def none(self) -> bool:
+        """Whether they agree."""
+        return not self.days and not self.gone
 
     @property
     def words(self) -> str:
         """The same in a sentence, which names some."""
-        shown = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in self.ranges[:SHOWN])
-        more = f" and {len(self.ranges) - SHOWN} more" if len(self.ranges) > SHOWN else ""
-        return f"{len(self.days):,} of {self.compared:,} days are new or differ: {shown}{more}."
+        if self.none:
+            return f"All {self.compared:,} days are as they are in MySQL: nothing was read."
+        told = []
+        if self.columns:
+            told.append(f"The columns differ: {self.columns}. All days are to be read.")
+        elif self.days:
+            shown = Days(DAY_COLUMN, tuple(ranges(self.days))).words
+            verb = "is new or differs" if len(self.days) == 1 else "are new or differ"
+            told.append(f"{len(self.days):,} of {self.compared:,} days {verb}: {shown}.")
+        if self.gone:
+            shown = Days(DAY_COLUMN, tuple(ranges(self.gone))).words
+            told.append(f"Before WAREHOUSE_DAILY_START, and to be dropped: {shown}.")
+        return " ".join(told)
 
 
 def difference(say: Callable[[str], None], run: str) -> Difference:
@@ -58,22 +73,42 @@ def difference(say: Callable[[str], None], run: str) -> Difference:
     """
     settings = load_settings()
     first, last = span()
-    server = source(settings, say)
+    days = all_days(first, last)
+    plan = describe(source(settings, say), settings.orders_table)
+    check_fingerprints(plan, DAY_COLUMN)
+    there, columns = _cached(plan)
+    gone = sorted(day for day in there if not first <= day <= last)
+    if not there or columns:
+        return Difference(len(days), bool(there), days, gone, columns)
     say(
         f"Asking MySQL for a fingerprint of each day: one grouped query of "
-        f"`{settings.orders_table}` at {server.name}."
+        f"`{settings.orders_table}` at {plan.server.name}."
     )
-    now = day_fingerprints(
-        server,
-        settings.orders_table,
-        DayRange(DAY_COLUMN, first, last),
-        where=settings.orders_where,
-        comment=f"warehouse fingerprints of={ORDERS_DAILY} by={run}",
-        budget_seconds=settings.query_budget_seconds,
-    )
-    cached = {}
-    if snapshots.newest(settings.path):
-        with snapshots.read(settings.path) as connection:
-            cached = store_days.cached_days(connection, ORDERS_DAILY, DAY_COLUMN, UPDATED, ID)
-    days = all_days(first, last)
-    return Difference(len(days), len(cached), changed_days(days, now, cached))
+    with ThreadPoolExecutor(1) as pool:
+        # While MySQL counts, the cache is looked at.
+        asked = pool.submit(
+            day_fingerprints,
+            plan,
+            Days(DAY_COLUMN, ((first, last),)),
+            where=settings.orders_where,
+            comment=f"warehouse fingerprints of={ORDERS_DAILY} by={run}",
+            budget_seconds=settings.query_budget_seconds,
+        )
+        cached = _fingerprints()
+        now = asked.result()
+    return Difference(len(days), True, changed_days(days, now, cached), gone)
+
+
+def _cached(plan: Plan) -> tuple[set[date], str]:
+    """Return the days in the cache, and how its columns differ from those of MySQL."""
+    path = load_settings().path
+    if not snapshots.newest(path):
+        return set(), ""
+    with snapshots.read(path) as connection:
+        days = store_days.days(connection, ORDERS_DAILY)
+        return days, changed_columns(connection, ORDERS_DAILY, plan.no_rows) if days else ""
+
+
+def _fingerprints() -> dict[date, CachedDay]:
+    with snapshots.read(load_settings().path) as connection:
+        return store_days.cached_days(connection, ORDERS_DAILY, DAY_COLUMN, UPDATED.lower(), ID)

@@ -2,19 +2,16 @@
 
 import warnings
 from collections.abc import Iterator
-from uuid import uuid4
 
 import dagster as dg
 
-from warehouse.partitions import range_tags
+from warehouse.jobs import REFRESH, run_config
 from warehouse.refresh import difference
-from warehouse.store.io_manager import PART_OF_TAG
 from warehouse.tables import ORDERS_DAILY
 
 # Sources without a loader are selected by a parameter in beta; what is used of it here is tested.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
-REFRESH_TAG = "warehouse/refresh"
 ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 stale_sources = dg.AutomationConditionSensorDefinition(
@@ -27,18 +24,18 @@ stale_sources = dg.AutomationConditionSensorDefinition(
 
 
 @dg.sensor(
-    target=dg.AssetSelection.assets(ORDERS_DAILY),
+    job_name=REFRESH,
     minimum_interval_seconds=300,
     default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Asks MySQL for a fingerprint of each day and loads those that differ from the "
-    "cache again, one run for each range of them.",
+    description="Asks MySQL for a fingerprint of each day, and has those that differ from the "
+    "cache loaded again.",
 )
 def changed_days(
     context: dg.SensorEvaluationContext,
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Ask once an interval, unless the runs of the last time still go on."""
+    """Ask once an interval, unless the run of the last time still goes on."""
     asked_before = dg.RunsFilter(
-        tags={REFRESH_TAG: "true"},
+        job_name=REFRESH,
         statuses=[status for status in dg.DagsterRunStatus if status not in ENDED],
     )
     if context.instance.get_runs_count(asked_before):
@@ -47,8 +44,8 @@ def changed_days(
     found = difference(context.log.info, "sensor changed_days")
     if not found.cached:
         yield dg.SkipReason(f"{ORDERS_DAILY} was never loaded; nothing loads it unasked.")
-    elif not found.days:
-        yield dg.SkipReason(f"All {found.compared:,} days are as they are in MySQL.")
-    tags = {REFRESH_TAG: "true", PART_OF_TAG: str(uuid4())}
-    for first, last in found.ranges if found.cached else []:
-        yield dg.RunRequest(tags={**tags, **range_tags(first, last)})
+    elif found.none:
+        yield dg.SkipReason(found.words)
+    else:
+        context.log.info(found.words)
+        yield dg.RunRequest(run_config=run_config(found.days))

@@ -9,7 +9,7 @@ import dagster as dg
 from warehouse.automation import STALE, by_automation
 from warehouse.code_links import code_link
 from warehouse.load import Result, load
-from warehouse.mysql.plan import DayRange
+from warehouse.mysql.plan import Days
 from warehouse.mysql.session import connect, plain_errors
 from warehouse.mysql.version import table_version
 from warehouse.origin import source
@@ -84,5 +84,5 @@ def mysql_orders_daily(context: dg.AssetExecutionContext) -> Iterator[Result]:
     window = context.partition_time_window
     # Written by hand, a run's tags name days that Dagster lets pass.
     named = f"{window.start.date()}{SEPARATOR}{window.end.date() - timedelta(days=1)}"
-    days = DayRange(DAY_COLUMN, *parse_range(named))
+    days = Days(DAY_COLUMN, (parse_range(named),))
     yield from load(context, ORDERS_DAILY, days, unless_unchanged=by_automation(context.run))

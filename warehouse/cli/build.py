@@ -37,7 +37,7 @@ def materialize(
 def refresh(force: bool) -> None:
     """Load again what changed: those days of mysql_orders_daily that differ from MySQL.
 
-    One grouped query gives a fingerprint of each day; each range of days that differ is one more.
+    One grouped query gives a fingerprint of each day; one more reads those that differ.
     """
     with errors_for_people():
         from warehouse import progress
@@ -46,8 +46,8 @@ def refresh(force: bool) -> None:
         began = time.monotonic()
         progress.begin_to_narrate()
         found = difference(progress.narrate, "just refresh")
-        if not found.days:
-            click.echo(f"All {found.compared:,} days are as they are in MySQL: nothing was read.")
+        if found.none:
+            click.echo(found.words)
             return
         progress.narrate(found.words)
         with importing_dagster():  # not before: this takes longest, and mostly nothing changed

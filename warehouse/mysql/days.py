@@ -10,9 +10,9 @@ from typing import Any
 from pymysql.connections import Connection
 
 from warehouse.errors import WarehouseError
-from warehouse.fingerprint import EMPTY, Fingerprint, summable
+from warehouse.fingerprint import EMPTY, ID_BITS, Fingerprint, countable
 from warehouse.mysql.inspect import indexes
-from warehouse.mysql.plan import DayRange, Plan, check_days, make_plan, quote
+from warehouse.mysql.plan import Days, Plan, check_days, quote
 from warehouse.mysql.session import (
     SAFE,
     connect,
@@ -21,16 +21,39 @@ from warehouse.mysql.session import (
     session_statements,
     wait_as_long_as_it_takes,
 )
-from warehouse.mysql.url import Server
 
 UPDATED, ID = "updated_at", "id"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_SECONDS = {
+    # Its own number, which costs nothing; the fraction, if it has one, would make it a decimal.
+    "timestamp": "UNIX_TIMESTAMP({c})",
+    "timestamp(n)": "FLOOR(UNIX_TIMESTAMP({c}))",
+    # The other function would know the years from 1970 to 2038 only.
+    "other": "TO_SECONDS({c})",
+}
+"""Whole seconds of a time, counted from 1970 or from the year 0: see `store.days`."""
+
+
+def check_fingerprints(plan: Plan, day: str) -> None:
+    """See that a table has the columns that fingerprints are made of.
+
+    Raises:
+        WarehouseError: it lacks one; names it.
+    """
+    check_days(plan, day)
+    updated = plan.column(UPDATED)
+    if updated is None or updated.rule.lowest is None or plan.column(ID) is None:
+        raise WarehouseError(
+            f"`{plan.table}` needs a date in `{UPDATED}`, and `{ID}`, to tell which days changed.",
+            safe=SAFE,
+            todo="Reload days by name: just materialize mysql_orders_daily --partition DAY",
+        )
+
 
 def day_fingerprints(
-    server: Server,
-    table: str,
-    days: DayRange,
+    plan: Plan,
+    days: Days,
     *,
     where: str | None = None,
     comment: str = "",
@@ -39,31 +62,22 @@ def day_fingerprints(
     """Ask MySQL for the fingerprint of each day that has rows.
 
     Raises:
-        WarehouseError: the table lacks a column that fingerprints are made of, or MySQL refuses.
+        WarehouseError: MySQL refuses.
     """
-    with connect(server) as connection, plain_errors(server):
-        plan = make_plan(connection, server, table)
-        check_days(plan, days.column)
-        updated, number = plan.column(UPDATED), plan.column(ID)
-        if updated is None or updated.rule.lowest is None or number is None:
-            raise WarehouseError(
-                f"`{table}` needs a date in `{UPDATED}`, and `{ID}`, to tell which days changed.",
-                safe=SAFE,
-                todo="Reload days by name: just materialize mysql_orders_daily --partition DAY",
-            )
+    with connect(plan.server) as connection, plain_errors(plan.server):
         sql = _query(connection, plan, days, where, comment)
         for statement in session_statements(plan.mariadb, budget_seconds):
             rows(connection, statement)
         wait_as_long_as_it_takes(connection)
         found: dict[date, Fingerprint] = {}
-        for text, count, newest, ids in rows(connection, sql):
+        for text, count, newest, checksum in rows(connection, sql):
             with suppress(ValueError):  # an impossible date belongs to no day
                 day = date.fromisoformat(text or "")
                 before = found.get(day, EMPTY)
                 found[day] = Fingerprint(
                     rows=before.rows + (count or 0),
                     newest=before.newest if newest is None else _moment(newest),
-                    ids=before.ids + int(ids or 0),
+                    checksum=before.checksum ^ int(checksum or 0),
                 )
         return found
 
@@ -73,36 +87,45 @@ def _moment(microseconds: int) -> datetime:
 
 
 def _query(
-    connection: Connection[Any], plan: Plan, days: DayRange, where: str | None, comment: str
+    connection: Connection[Any], plan: Plan, days: Days, where: str | None, comment: str
 ) -> str:
-    """Return the one query whose rows, added up by day, are the fingerprints."""
-    number = plan.column(ID)
+    """Return the one query whose rows, put together by day, are the fingerprints."""
     day = quote(days.column)
-    rows_and_ids = {
-        "row_count": "COUNT(*)",
-        "ids": f"SUM({quote(ID)})" if number and summable(number.duckdb_type) else "0",
-    }
+    count = {"row_count": "COUNT(*)", "checksum": _checksum(plan)}
     newest = {"newest": f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', MAX({quote(UPDATED)}))"}
     if where or not _has_index(connection, plan, days.column):
         # Grouped by the bare column, the server would read each row by way of an index on it: seven
         # times the time of reading them in a row.
-        return _grouped(plan, f"DATE({day})", rows_and_ids | newest, days, where, comment)
+        return _grouped(plan, f"DATE({day})", count | newest, days, where, comment)
     # A part of its own: the server then jumps along the index from one day's newest to the next.
     inside = None if _all_inside(connection, plan, days) else days
-    parts = (_grouped(plan, day, asked, inside, None, comment) for asked in (rows_and_ids, newest))
+    parts = (_grouped(plan, day, asked, inside, None, comment) for asked in (count, newest))
     return "\nUNION ALL\n".join(parts)
+
+
+def _checksum(plan: Plan) -> str:
+    """Return the checksum of `Fingerprint` as SQL for MySQL; a row without a time has no part."""
+    updated, number = plan.column(UPDATED), plan.column(ID)
+    assert updated and number
+    kind = updated.mysql_type.replace("(0)", "").partition("(")
+    name = kind[0] + ("(n)" if kind[1] else "")
+    seconds = _SECONDS.get(name, _SECONDS["other"]).format(c=quote(UPDATED))
+    times_id = f" * ({quote(ID)} & {ID_BITS})" if countable(number.duckdb_type) else ""
+    return f"BIT_XOR({seconds}{times_id})"
 
 
 def _grouped(
     plan: Plan,
     day: str,
     asked: Mapping[str, str],
-    days: DayRange | None,
+    days: Days | None,
     where: str | None,
     comment: str,
 ) -> str:
     """Return a query by day; what is not asked for is NULL."""
-    columns = [f"{asked.get(name, 'NULL')} AS {name}" for name in ("row_count", "newest", "ids")]
+    columns = [
+        f"{asked.get(name, 'NULL')} AS {name}" for name in ("row_count", "newest", "checksum")
+    ]
     selected = ",\n  ".join([f"{day} AS day", *columns])
     return f"{plan.query(selected, where, comment, days)}\nGROUP BY {day}"
 
@@ -115,9 +138,10 @@ def _has_index(connection: Connection[Any], plan: Plan, name: str) -> bool:
     )
 
 
-def _all_inside(connection: Connection[Any], plan: Plan, days: DayRange) -> bool:
+def _all_inside(connection: Connection[Any], plan: Plan, days: Days) -> bool:
     """Whether a condition on the days would leave nothing out: it costs a third of the walk."""
     day = quote(days.column)
     ends = rows(connection, f"SELECT MIN({day}), MAX({day}) FROM {quote(plan.table)}")
     ((first, last),) = ends  # a look at each end of the index
-    return first is not None and str(days.first) <= first and last <= str(days.last)
+    ((since, until),) = days.ranges
+    return first is not None and str(since) <= first and last <= str(until)

@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from warehouse.mysql.plan import DayRange, Plan, check_days, make_plan
+from warehouse.mysql.plan import Days, Plan, check_days, describe
 from warehouse.mysql.readers import READERS, Batches, choose_reader, conform, wire_schema
 from warehouse.mysql.session import connect, plain_errors, rows, session_statements
 from warehouse.mysql.url import Server
@@ -120,7 +120,7 @@ def open_extraction(
     table: str,
     *,
     where: str | None = None,
-    days: DayRange | None = None,
+    days: Days | None = None,
     comment: str = "",
     reader: str = "auto",
     budget_seconds: float | None = None,
@@ -130,11 +130,7 @@ def open_extraction(
     Raises:
         WarehouseError: the server, the database or the table is not there, or refuses.
     """
-    with connect(server) as connection:
-        if server.tls == "preferred":  # what one connection came to, the other one is to be
-            encrypted = bool(getattr(connection, "_secure", False))
-            server = replace(server, tls="required" if encrypted else "disabled")
-        plan = make_plan(connection, server, table)
+    plan = describe(server, table)
     if days:
         check_days(plan, days.column)
     return Extraction(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pymysql.connections import Connection
 
 from warehouse.errors import WarehouseError
-from warehouse.mysql.session import SAFE, optional, plain_errors, rows
+from warehouse.mysql.session import SAFE, connect, optional, plain_errors, rows
 from warehouse.mysql.types import TYPES, TypeRule
 from warehouse.mysql.url import Server
 from warehouse.mysql.version import table_version
+from warehouse.ranges import all_days
 
 BATCH_ROWS = 16_384
 BATCH_BYTES = 32 * 1024 * 1024
+SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Column:
     comment: str = ""
 
     @property
+    def quoted(self) -> str:
+        """Its name, quoted for DuckDB."""
+        return '"' + self.name.replace('"', '""') + '"'
+
+    @property
     def wire(self) -> str:
         """What the SELECT asks MySQL for."""
         column = quote(self.name)
@@ -43,7 +50,7 @@ class Column:
     @property
     def rebuild(self) -> str:
         """What DuckDB makes of the wire value: an expression over the column of that name."""
-        name = '"' + self.name.replace('"', '""') + '"'
+        name = self.quoted
         value = self.rule.rebuild.format(w=name, type=self.duckdb_type)
         if self.rule.lowest is not None:
             value = f"CASE WHEN {name} >= {self.rule.lowest} THEN {value} END"
@@ -51,18 +58,35 @@ class Column:
 
 
 @dataclass(frozen=True)
-class DayRange:
-    """Whole days of a column, the last one included."""
+class Days:
+    """Whole days of a column, as ranges whose last day is included."""
 
     column: str
-    first: date
-    last: date
+    ranges: tuple[tuple[date, date], ...]
 
     @property
     def condition(self) -> str:
         """The days as SQL for MySQL. The column stands bare, so that an index on it serves."""
-        column, end = quote(self.column), self.last + timedelta(days=1)
-        return f"{column} >= '{self.first}' AND {column} < '{end}'"
+        column = quote(self.column)
+        return "\nOR ".join(
+            f"{column} >= '{first}' AND {column} < '{last + timedelta(days=1)}'"
+            for first, last in self.ranges
+        )
+
+    @property
+    def listed(self) -> list[date]:
+        """Each of the days."""
+        return [day for first, last in self.ranges for day in all_days(first, last)]
+
+    @property
+    def words(self) -> str:
+        """The same for people; of many ranges only the first ones are named."""
+        shown = ", ".join(
+            f"{first}" if first == last else f"{first} to {last}"
+            for first, last in self.ranges[:SHOWN]
+        )
+        more = len(self.ranges) - SHOWN
+        return f"{shown} and {more} more" if more > 0 else shown
 
 
 @dataclass(frozen=True)
@@ -75,6 +99,7 @@ class Plan:
         binlog: Where the binary log stood before the SELECT, if the account may know: what was
             committed by then is in the load.
         asked_at: The server's clock at that time.
+        asked_at_there: The same in the server's own time zone, as if that were UTC.
         version: The table's version at that time, see `table_version`.
     """
 
@@ -87,6 +112,7 @@ class Plan:
     binlog: str | None
     gtid: str | None
     asked_at: datetime
+    asked_at_there: datetime
     version: str | None
     comment: str = ""
 
@@ -99,14 +125,31 @@ class Plan:
         """Return the column of that name, which MySQL compares without regard to case."""
         return next((c for c in self.columns if c.name.lower() == name.lower()), None)
 
-    def select(
-        self, where: str | None = None, comment: str = "", days: DayRange | None = None
-    ) -> str:
+    def asked_at_by(self, name: str) -> datetime:
+        """Return the time of asking by the clock that a column is written by.
+
+        A DATETIME says nothing of its zone: of UTC and the server's own the one that is behind, so
+        that what may still have been going on never counts as over.
+        """
+        column = self.column(name)
+        if column and column.mysql_type.startswith("timestamp"):
+            return self.asked_at
+        return min(self.asked_at, self.asked_at_there)
+
+    def select(self, where: str | None = None, comment: str = "", days: Days | None = None) -> str:
         """Return the one SELECT, led by a comment that shows in the server's process list."""
         columns = ",\n  ".join(column.wire for column in self.columns)
         return self.query(columns, where, comment, days)
 
-    def query(self, columns: str, where: str | None, comment: str, days: DayRange | None) -> str:
+    @property
+    def no_rows(self) -> str:
+        """What DuckDB makes of the table, without any rows: a query of the same columns."""
+        columns = ", ".join(
+            f"CAST(NULL AS {column.duckdb_type}) AS {column.quoted}" for column in self.columns
+        )
+        return f"SELECT {columns} LIMIT 0"
+
+    def query(self, columns: str, where: str | None, comment: str, days: Days | None) -> str:
         """Return a SELECT of these columns from the table, within the operator's WHERE and days."""
         lead = f"/* {comment.replace('*/', '')} */ " if comment else ""
         conditions = [where, days and days.condition]
@@ -140,6 +183,18 @@ WHERE constraint_schema = %s AND table_name = %s
 """
 
 
+_CLOCK = "SELECT CONVERT_TZ(NOW(6), '+00:00', @@GLOBAL.time_zone)"
+
+
+def describe(server: Server, table: str) -> Plan:
+    """Connect, and plan how each column of a table travels, see `make_plan`."""
+    with connect(server) as connection:
+        if server.tls == "preferred":  # what one connection came to, the other one is to be
+            encrypted = bool(getattr(connection, "_secure", False))
+            server = replace(server, tls="required" if encrypted else "disabled")
+        return make_plan(connection, server, table)
+
+
 def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
     """Ask MySQL about a table and plan how each column travels.
 
@@ -148,6 +203,8 @@ def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
     """
     with plain_errors(server):
         version, now = map(str, rows(connection, "SELECT VERSION(), NOW(6)")[0])
+        clock = optional(connection, _CLOCK)
+        now_there = str(clock[0][0]) if clock and clock[0][0] else now
         described = rows(connection, _COLUMNS, server.database, table)
         if not described:
             raise _no_table(
@@ -172,6 +229,7 @@ def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
         binlog=binlog,
         gtid=gtid,
         asked_at=datetime.fromisoformat(now).replace(tzinfo=UTC),
+        asked_at_there=datetime.fromisoformat(now_there).replace(tzinfo=UTC),
         version=table_version(connection, server.database, table),
         comment="" if about == "VIEW" else str(about or ""),  # MySQL says so of every view
     )

@@ -132,6 +132,8 @@ def _load(csv: Path) -> duckdb.DuckDBPyConnection:
     connection.read_csv(
         str(csv), header=True, dtype=columns, na_values=r"\N", encoding="utf-8"
     ).create(TABLE)
+    # MySQL's own, which DuckDB lacks.
+    connection.execute("CREATE MACRO unix_timestamp(t) AS epoch_us(t) // 1000000")
     connection.execute(
         "CREATE TABLE information_schema_columns (table_schema VARCHAR, table_name VARCHAR, "
         "column_name VARCHAR, ordinal_position INTEGER, data_type VARCHAR, column_type VARCHAR, "

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Collection, Mapping
+from datetime import date, datetime, timedelta
 
 import duckdb
 
-from warehouse.fingerprint import EMPTY, CachedDay, Fingerprint, summable
+from warehouse.fingerprint import EMPTY, ID_BITS, CachedDay, Fingerprint, countable
 from warehouse.store.snapshots import has_table
 
 TABLE = "cached_days"
+
+_SECONDS = {
+    "TIMESTAMP WITH TIME ZONE": 'epoch_us("{c}") // 1000000',
+    # From the year 0 to 1970: MySQL's TO_SECONDS.
+    "TIMESTAMP": '(epoch_us("{c}") + 62167219200000000) // 1000000',
+    "DATE": '(epoch_us("{c}") + 62167219200000000) // 1000000',
+}
+"""Whole seconds of a time, as `mysql.days` counts them there."""
 
 
 def record(
@@ -35,17 +43,57 @@ def record(
     )
 
 
-def rows_by_day(
+def forget(
     connection: duckdb.DuckDBPyConnection, table: str, column: str, first: date, last: date
+) -> int:
+    """Remove the days of a table that lie outside a range, in the caller's transaction.
+
+    Returns:
+        How many there were.
+    """
+    if not has_table(connection, TABLE):
+        return 0
+    outside = [first, last]
+    if has_table(connection, table):
+        connection.execute(
+            f'DELETE FROM "{table}" WHERE "{column}"::DATE NOT BETWEEN ? AND ?', outside
+        )
+    gone = connection.execute(
+        f"DELETE FROM {TABLE} WHERE table_name = ? AND day NOT BETWEEN ? AND ?", [table, *outside]
+    )
+    ((count,),) = gone.fetchall()
+    return int(count)
+
+
+def days(connection: duckdb.DuckDBPyConnection, table: str) -> set[date]:
+    """Return the days of a table that are in the file."""
+    if not has_table(connection, TABLE):
+        return set()
+    found = connection.execute(f"SELECT day FROM {TABLE} WHERE table_name = ?", [table])
+    return {day for (day,) in found.fetchall()}
+
+
+def remove(
+    connection: duckdb.DuckDBPyConnection, table: str, column: str, days: Collection[date]
+) -> None:
+    """Delete the rows of some days, which the caller reads anew."""
+    connection.execute(
+        f'DELETE FROM "{table}" WHERE "{column}"::DATE IN (SELECT unnest(?::DATE[]))', [list(days)]
+    )
+
+
+def rows_by_day(
+    connection: duckdb.DuckDBPyConnection, table: str, column: str, days: Collection[date]
 ) -> dict[date, int]:
-    """Count the rows of each day that has some."""
-    return dict(
+    """Count the rows of each of these days."""
+    found = dict(
         connection.execute(
             f'SELECT "{column}"::DATE AS day, count(*) FROM "{table}" '
-            f"WHERE day BETWEEN ? AND ? GROUP BY day",
-            [first, last],
+            "WHERE day BETWEEN ? AND ? GROUP BY day",
+            [min(days), max(days)],
         ).fetchall()
     )
+    return {day: found.get(day, 0) for day in days}
 
 
 def cached_days(
@@ -58,26 +106,27 @@ def cached_days(
         table: Of the rows.
         column: Whose days they are.
         updated: The column with the time of a row's last update.
-        number: The column whose sum goes into the fingerprint.
+        number: The column that goes into the checksum.
     """
-    if not has_table(connection, TABLE):
-        return {}
     connection.execute("SET TimeZone = 'UTC'")
-    types = dict(
-        connection.execute(
+    types = {
+        name.lower(): type_
+        for name, type_ in connection.execute(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?", [table]
         ).fetchall()
-    )
-    total = f'sum("{number}")' if summable(types[number]) else "0"
+    }
+    seconds = _SECONDS[types[updated]].format(c=updated)
+    times_id = f' * ("{number}" & {ID_BITS})::BIGINT' if countable(types[number]) else ""
     made = {
-        day: Fingerprint(rows, newest, int(ids or 0))
-        for day, rows, newest, ids in connection.execute(
-            f'SELECT "{column}"::DATE AS day, count(*), max("{updated}")::TIMESTAMPTZ, {total} '
-            f'FROM "{table}" GROUP BY day'
+        day: Fingerprint(rows, newest, checksum or 0)
+        for day, rows, newest, checksum in connection.execute(
+            f'SELECT "{column}"::DATE AS day, count(*), max("{updated}")::TIMESTAMPTZ, '
+            f'bit_xor(({seconds}){times_id}) FROM "{table}" GROUP BY day'
         ).fetchall()
     }
+    precision = timedelta(days=1) if types[updated] == "DATE" else timedelta(seconds=1)
     return {
-        day: CachedDay(made.get(day, EMPTY), asked_at)
+        day: CachedDay(made.get(day, EMPTY), asked_at, precision)
         for day, asked_at in connection.execute(
             f"SELECT day, asked_at FROM {TABLE} WHERE table_name = ?", [table]
         ).fetchall()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,61 +15,11 @@ from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, Tabl
 from dagster_duckdb.io_manager import DuckDbClient, DuckDBIOManager
 from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 
-from warehouse.errors import WarehouseError
 from warehouse.settings import load_settings
 from warehouse.store import preview, snapshots
+from warehouse.store.stream import SCHEMA, TableStream, insert
 
-SCHEMA = "main"
-
-PART_OF_TAG = "warehouse/part_of"
-"""Runs with the same value are parts of one refresh: history counts them as one."""
 Context = dg.OutputContext | dg.InputContext
-
-
-@dataclass
-class TableStream:
-    """Rows on their way into a table.
-
-    Attributes:
-        schema: Arrow schema of the batches.
-        batches: The rows; nothing is read before the writer is ready.
-        select: What the table holds: SQL over the columns of the batches.
-        where: Which rows it holds: SQL over the columns of `select`.
-        finish: Called after the last row, in the same transaction: what must be published with
-            the table or not at all.
-    """
-
-    schema: pa.Schema
-    batches: Iterator[pa.RecordBatch]
-    select: str = "*"
-    where: str = "true"
-    finish: Callable[[duckdb.DuckDBPyConnection], Mapping[str, Any]] = lambda _: {}
-    error: BaseException | None = field(default=None, init=False)
-    _cancelled: threading.Event = field(default_factory=threading.Event, init=False)
-
-    def reader(self) -> pa.RecordBatchReader:
-        """Return the batches for DuckDB, which hides what they raise: `error` keeps it."""
-        return pa.RecordBatchReader.from_batches(self.schema, self._kept())
-
-    def cancel(self) -> None:
-        """Make whoever waits for rows stop waiting."""
-        self._cancelled.set()
-
-    def check(self) -> None:
-        """Called now and then while waiting for rows.
-
-        Raises:
-            KeyboardInterrupt: the rows are no longer wanted.
-        """
-        if self._cancelled.is_set():
-            raise KeyboardInterrupt
-
-    def _kept(self) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from self.batches
-        except BaseException as error:
-            self.error = error
-            raise
 
 
 class ArrowStreamHandler(DbTypeHandler[pa.RecordBatchReader]):
@@ -92,17 +39,7 @@ class ArrowStreamHandler(DbTypeHandler[pa.RecordBatchReader]):
     ) -> Mapping[str, Any]:
         """Store the rows in the table, which is made if it is not there."""
         stream = obj if isinstance(obj, TableStream) else TableStream(obj.schema, iter(obj))
-        try:
-            rows = _insert(connection, table_slice.table, stream)
-        except duckdb.Error as error:
-            if stream.error:
-                raise stream.error from None
-            if isinstance(error, duckdb.OperationalError):
-                raise  # the disk or the memory: the store says what to do
-            raise WarehouseError(
-                f"DuckDB refused rows of {table_slice.table}: {str(error).splitlines()[0]}",
-                safe=snapshots.SAFE,
-            ) from None
+        rows = insert(connection, table_slice.table, stream)
         finished = stream.finish(connection)
         return {**_metadata(context, connection, table_slice, rows), **finished}
 
@@ -130,62 +67,8 @@ class DataFrameHandler(DuckDBPandasTypeHandler):
         """Store the rows in the table, which is made if it is not there."""
         rows = pa.Table.from_pandas(obj, preserve_index=False)
         stream = TableStream(rows.schema, iter(rows.to_batches()))
-        count = _insert(connection, table_slice.table, stream)
+        count = insert(connection, table_slice.table, stream)
         return _metadata(context, connection, table_slice, count)
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStream) -> int:
-    """Create the table from the rows, or add them to it by name. Returns how many it holds more.
-
-    Raises:
-        WarehouseError: the table is there and has other columns; names them.
-    """
-    name = f'{SCHEMA}."{table}"'
-    if load_settings().memory_limit is None:
-        snapshots.make_room(connection, len(stream.schema))
-    connection.register("incoming", stream.reader())
-    select = f"SELECT * FROM (SELECT {stream.select} FROM incoming) WHERE {stream.where}"
-    if snapshots.has_table(connection, table):
-        _check_columns(connection, table, select)
-        statement = f"INSERT INTO {name} BY NAME {select}"
-    else:
-        statement = f"CREATE TABLE {name} AS {select}"
-    ((count,),) = _interruptibly(connection, statement, stream)
-    connection.unregister("incoming")
-    return int(count)
-
-
-def _check_columns(connection: duckdb.DuckDBPyConnection, table: str, select: str) -> None:
-    """See that rows fit beside those of other partitions: nothing is rounded or left empty."""
-    there, come = (
-        {(name, type_) for name, type_, *_ in connection.execute(f"DESCRIBE {what}").fetchall()}
-        for what in (f'{SCHEMA}."{table}"', select)
-    )
-    if there == come:
-        return
-    new, old = (
-        ", ".join(f"{name} {type_}" for name, type_ in sorted(columns)) or "nothing"
-        for columns in (come - there, there - come)
-    )
-    raise WarehouseError(
-        f"The columns of {table} changed: new are {new}; gone are {old}.",
-        safe=snapshots.SAFE,
-        todo="Load all of its partitions in one run: the table is then made anew.",
-    )
-
-
-def _interruptibly(
-    connection: duckdb.DuckDBPyConnection, statement: str, stream: TableStream
-) -> list[tuple[Any, ...]]:
-    """Run a statement beside the main thread: inside DuckDB it would be deaf to Ctrl-C."""
-    with ThreadPoolExecutor(1, thread_name_prefix="duckdb-writer") as pool:
-        running = pool.submit(lambda: connection.execute(statement).fetchall())
-        try:
-            return running.result()
-        except BaseException:
-            stream.cancel()
-            connection.interrupt()
-            raise
 
 
 def column_schema(connection: duckdb.DuckDBPyConnection, relation: str) -> dg.TableSchema:
@@ -222,7 +105,12 @@ def _metadata(
 
 def part_of(run: dg.DagsterRun) -> str:
     """Return what a run is a part of, for `snapshots.write`: itself, if nothing larger."""
-    return run.tags.get(PART_OF_TAG) or run.tags.get("dagster/backfill") or run.run_id
+    return run.tags.get("dagster/backfill") or run.run_id
+
+
+def covers_all(keys: Sequence[str], partitions: dg.PartitionsDefinition[str] | None) -> bool:
+    """Whether a run's partitions are all that there are: the table is then made anew."""
+    return partitions is not None and set(keys) >= set(partitions.get_partition_keys())
 
 
 class SnapshotClient(DuckDbClient):
@@ -239,7 +127,9 @@ class SnapshotClient(DuckDbClient):
         """Open the newest snapshot for an input, and a new one for an output."""
         if isinstance(context, dg.InputContext):
             return snapshots.read(self._path)
-        whole = not table_slice.partition_dimensions or self._covers_all(table_slice)
+        whole = not context.has_asset_partitions or covers_all(
+            context.asset_partition_keys, context.asset_partitions_def
+        )
         return snapshots.write(
             self._path,
             keep=self._keep,
@@ -249,18 +139,6 @@ class SnapshotClient(DuckDbClient):
             part_of=part_of(context.step_context.dagster_run),
             say=context.log.info,
         )
-
-    def _covers_all(self, table_slice: TableSlice) -> bool:
-        """Whether no row of the newest snapshot's table lies outside the slice."""
-        if not snapshots.newest(self._path):
-            return False
-        with snapshots.read(self._path) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            if not snapshots.has_table(connection, table_slice.table):
-                return False
-            inside = connection.sql(DuckDbClient.get_select_statement(table_slice)).count("*")
-            ((rows,),) = inside.fetchall()
-            return bool(rows == snapshots.count(connection, table_slice.table))
 
     @staticmethod
     def delete_table_slice(
