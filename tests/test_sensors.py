@@ -27,7 +27,7 @@ def tick(instance: dg.DagsterInstance) -> tuple[list[list[str]], str]:
     """Evaluate the sensor: the days each run is to load, and why it asks for none."""
     evaluated = changed_days.evaluate_tick(dg.build_sensor_context(instance=instance))
     runs = evaluated.run_requests or []
-    named = [request.run_config["ops"]["load_changed_days"]["config"]["days"] for request in runs]
+    named = [request.run_config["resources"]["compared"]["config"]["days"] for request in runs]
     return named, evaluated.skip_message or ""
 
 

@@ -59,6 +59,21 @@ class CachedDay:
         return newest is None or newest + self.precision < self.asked_at
 
 
+def surely_changed(
+    days: Iterable[date],
+    newest: Mapping[date, datetime | None],
+    cached: Mapping[date, CachedDay],
+) -> list[date]:
+    """Return those of `changed_days` that the newest updates in MySQL alone tell."""
+    return [
+        day
+        for day in days
+        if day not in cached
+        or not cached[day].settled
+        or cached[day].fingerprint.newest != newest.get(day)
+    ]
+
+
 def changed_days(
     days: Iterable[date], source: Mapping[date, Fingerprint], cached: Mapping[date, CachedDay]
 ) -> list[date]:

@@ -1,21 +1,22 @@
 """The job `refresh`: those days of `mysql_orders_daily` that changed, in one run and snapshot."""
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
 import dagster as dg
+import duckdb
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
-from pydantic import Field
 
 from warehouse.asset_checks import FRESH, check_keys, evaluate
-from warehouse.load import ask, origin, say_loaded, stream
+from warehouse.load import ask, guard_shrink, origin, say_loaded, stream
 from warehouse.mysql.plan import Days
 from warehouse.partitions import SEPARATOR, parse_days, span
 from warehouse.ranges import all_days, ranges
-from warehouse.refresh import difference
+from warehouse.refresh import Comparison, Difference, compare
 from warehouse.settings import load_settings
 from warehouse.store import days as store_days
 from warehouse.store import snapshots
@@ -25,17 +26,32 @@ from warehouse.tables import DAY_COLUMN, ORDERS_DAILY
 from warehouse.views import View
 
 REFRESH = "refresh"
-OP = "load_changed_days"
+COMPARED = "compared"
 
 
-class Chosen(dg.Config):
-    """Which days to load."""
-
-    days: list[str] | None = Field(
-        None,
-        description=f"Days, 2026-11-01, and ranges of them, 2026-11-01{SEPARATOR}2026-11-30. "
-        "Without: those whose fingerprints differ from the cache's.",
-    )
+@dg.resource(
+    config_schema={
+        "days": dg.Field(
+            dg.Noneable([str]),
+            is_required=False,
+            description=f"Days, 2026-11-01, and ranges of them, 2026-11-01{SEPARATOR}2026-11-30. "
+            "Without: those whose fingerprints differ from the cache's.",
+        )
+    },
+    description="Which days the job loads.",
+)
+@contextmanager
+def compared(context: dg.InitResourceContext) -> Iterator[Comparison]:
+    """Give the days that are named, or compare the cache with MySQL for the length of the run."""
+    assert context.log
+    chosen = context.resource_config.get("days")
+    if chosen is None:
+        with compare(context.log.info, f"job {REFRESH}") as comparison:
+            yield comparison
+    else:
+        days = sorted({day for text in chosen for day in all_days(*parse_days(text))})
+        found = Difference(len(days), True, days)
+        yield Comparison([], lambda: found)
 
 
 def run_config(days: Collection[date]) -> dict[str, Any]:
@@ -43,7 +59,7 @@ def run_config(days: Collection[date]) -> dict[str, Any]:
     named = [
         f"{first}" if first == last else f"{first}{SEPARATOR}{last}" for first, last in ranges(days)
     ]
-    return {"ops": {OP: {"config": {"days": named}}}}
+    return {"resources": {COMPARED: {"config": {"days": named}}}}
 
 
 def build_refresh(checks: list[View]) -> dg.JobDefinition:
@@ -54,30 +70,25 @@ def build_refresh(checks: list[View]) -> dg.JobDefinition:
     fresh = dg.AssetCheckKey(dg.AssetKey(ORDERS_DAILY), FRESH)
 
     @dg.op(
-        name=OP,
         out=dg.Out(dg.Nothing, is_required=False),
-        description=f"Reads days of {ORDERS_DAILY} anew: one SELECT, one snapshot, an event for "
-        "each day.",
+        description=f"Reads days of {ORDERS_DAILY} anew, into one snapshot, with an event for each "
+        "day. Those whose newest update differs are read while MySQL still counts.",
     )
     def load_changed_days(
-        context: dg.OpExecutionContext, config: Chosen
+        context: dg.OpExecutionContext, compared: dg.ResourceParam[Comparison]
     ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-        if config.days is None:
-            found = difference(context.log.info, f"job {REFRESH}")
-            context.log.info(found.words)
-            if found.none:
-                return
-            chosen = found.days
-        else:
-            chosen = [day for text in config.days for day in all_days(*parse_days(text))]
-        yield from _load(context, chosen)
+        if not compared.sure and compared.result().none:
+            context.log.info(compared.result().words)
+            return
+        yield from _load(context, compared)
         for result in evaluate(context.instance, by_key, [*by_key, fresh]):
             yield _evaluation(context.instance, result)
 
     @dg.job(
         name=REFRESH,
         description=f"Compares each day of {ORDERS_DAILY} with MySQL, and loads those that differ "
-        "again: in one run, with one SELECT, into one snapshot.",
+        "again: in one run, into one snapshot.",
+        resource_defs={COMPARED: compared},
     )
     def refresh() -> None:
         load_changed_days()
@@ -85,16 +96,14 @@ def build_refresh(checks: list[View]) -> dg.JobDefinition:
     return refresh
 
 
-def _load(context: dg.OpExecutionContext, chosen: list[date]) -> Iterator[dg.AssetMaterialization]:
-    """Replace these days of the table, and drop those that are none any more."""
+def _load(
+    context: dg.OpExecutionContext, compared: Comparison
+) -> Iterator[dg.AssetMaterialization]:
+    """Replace the days that differ, and drop those that are none any more."""
     settings = load_settings()
     first, last = span()
-    # Where days are only to be dropped, the newest is read.
-    days = Days(DAY_COLUMN, tuple(ranges(chosen or [last])))
-    whole = days.ranges == ((first, last),)
-    extraction = ask(context, ORDERS_DAILY, days)
-    found: dict[date, int] = {}
-    rows = stream(context, ORDERS_DAILY, days, extraction, found.update)
+    whole = (compared.sure or compared.result().days) == all_days(first, last)
+    events: list[dg.AssetMaterialization] = []
     with snapshots.write(
         settings.path,
         keep=settings.keep_snapshots,
@@ -104,24 +113,44 @@ def _load(context: dg.OpExecutionContext, chosen: list[date]) -> Iterator[dg.Ass
         part_of=context.run_id,
         say=context.log.info,
     ) as connection:
-        if not whole:
+        for days in _in_turn(compared):
+            if not whole:
+                store_days.remove(connection, ORDERS_DAILY, DAY_COLUMN, days)
+            events += _read(context, connection, Days(DAY_COLUMN, tuple(ranges(days))))
+        if compared.result().gone:
             store_days.forget(connection, ORDERS_DAILY, DAY_COLUMN, first, last)
-            store_days.remove(connection, ORDERS_DAILY, DAY_COLUMN, days.listed)
-        insert(connection, ORDERS_DAILY, rows)
-        counted = rows.finish(connection)
-        schema = column_schema(connection, ORDERS_DAILY)
+        guard_shrink(context, connection, ORDERS_DAILY)
+    yield from events
+
+
+def _in_turn(compared: Comparison) -> Iterator[list[date]]:
+    """Yield the days that are sure, and then those that MySQL's count adds to them."""
+    if compared.sure:
+        yield compared.sure
+    if more := sorted(set(compared.result().days) - set(compared.sure)):
+        yield more
+
+
+def _read(
+    context: dg.OpExecutionContext, connection: duckdb.DuckDBPyConnection, days: Days
+) -> Iterator[dg.AssetMaterialization]:
+    """Read some days with one SELECT, and say so of each."""
+    extraction = ask(context, ORDERS_DAILY, days)
+    rows_by_day: dict[date, int] = {}
+    rows = stream(context, ORDERS_DAILY, days, extraction, rows_by_day.update)
+    insert(connection, ORDERS_DAILY, rows)
+    told = {
+        **origin(extraction),
+        **rows.finish(connection),
+        "dagster/column_schema": column_schema(connection, ORDERS_DAILY),
+        "dagster/storage_kind": "duckdb",
+    }
     say_loaded(context, ORDERS_DAILY, extraction)
-    for day, count in found.items():
+    for day, count in rows_by_day.items():
         yield dg.AssetMaterialization(
             ORDERS_DAILY,
             partition=day.isoformat(),
-            metadata={
-                **origin(extraction),
-                **counted,
-                "dagster/partition_row_count": count,
-                "dagster/column_schema": schema,
-                "dagster/storage_kind": "duckdb",
-            },
+            metadata={**told, "dagster/partition_row_count": count},
         )
 
 

@@ -58,9 +58,15 @@ def load(
                 {"dagster/partition_row_count": count}, partition_key=day.isoformat()
             )
 
-    yield dg.MaterializeResult(
-        value=stream(context, table, days, extraction, on_days), metadata=origin(extraction)
-    )
+    rows = stream(context, table, days, extraction, on_days)
+    record = rows.finish
+
+    def finish(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
+        guard_shrink(context, connection, table)
+        return record(connection)
+
+    rows.finish = finish
+    yield dg.MaterializeResult(value=rows, metadata=origin(extraction))
     say_loaded(context, table, extraction)
 
 
@@ -186,7 +192,6 @@ def stream(
             progress.close()
 
     def finish(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
-        _guard(context, settings, connection, table)
         _comment(connection, table, plan)
         if days:
             if days.ranges == (span(),):
@@ -231,13 +236,13 @@ def _comment(connection: duckdb.DuckDBPyConnection, table: str, plan: Plan) -> N
             connection.execute(f"COMMENT ON {what} IS {literal(comment)}")
 
 
-def _guard(
-    context: Context,
-    settings: Settings,
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-) -> None:
-    """See that the load took no more from the table than is allowed."""
+def guard_shrink(context: Context, connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """See that a load took no more from the table than is allowed.
+
+    Raises:
+        WarehouseError: it did.
+    """
+    settings = load_settings()
     if context.run.tags.get(FORCE_TAG) == "true" or not snapshots.newest(settings.path):
         return
     with snapshots.read(settings.path) as current:

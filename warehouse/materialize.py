@@ -14,10 +14,10 @@ import dagster as dg
 from warehouse import progress
 from warehouse.definitions import defs
 from warehouse.errors import WarehouseError
-from warehouse.jobs import REFRESH, run_config
+from warehouse.jobs import COMPARED, REFRESH
 from warehouse.load import FORCE_TAG
 from warehouse.partitions import parse_day, parse_range, range_tags, span
-from warehouse.refresh import Difference
+from warehouse.refresh import Comparison
 from warehouse.runs import history
 from warehouse.settings import ROOT, load_settings
 from warehouse.store import snapshots
@@ -51,11 +51,11 @@ def run(
         _summary(_execute_assets(instance, keys, days, force), time.monotonic() - began)
 
 
-def load_changed(found: Difference, began: float, *, force: bool = False) -> None:
+def load_changed(compared: Comparison, began: float, *, force: bool = False) -> None:
     """Load those days again that differ from MySQL.
 
     Args:
-        found: What differs.
+        compared: The comparison, which may still go on.
         began: When the refresh began, by the monotonic clock.
         force: As in `run`.
 
@@ -64,9 +64,9 @@ def load_changed(found: Difference, began: float, *, force: bool = False) -> Non
         KeyboardInterrupt: somebody stopped it.
     """
     with history() as instance:
-        if found.cached:
-            job, config = defs.resolve_job_def(REFRESH), run_config(found.days)
-            result = _execute(instance, job, force, run_config=config)
+        if compared.sure or compared.result().cached:
+            job = defs.resolve_job_def(REFRESH)
+            result = _execute(instance, job, force, resources={COMPARED: compared})
         else:  # the first time, what reads it is written too
             result = _execute_assets(instance, select(f"{ORDERS_DAILY}+"), span(), force)
         _summary(result, time.monotonic() - began)
@@ -92,7 +92,7 @@ def _execute(
     job: dg.JobDefinition,
     force: bool,
     *,
-    run_config: Mapping[str, Any] | None = None,
+    resources: Mapping[str, object] | None = None,
     tags: Mapping[str, str] | None = None,
     asset_selection: list[dg.AssetKey] | None = None,
 ) -> dg.ExecuteInProcessResult:
@@ -101,7 +101,8 @@ def _execute(
         return job.execute_in_process(
             instance=instance,
             asset_selection=asset_selection,
-            run_config={"loggers": {"narration": {}}, **(run_config or {})},
+            resources=resources,
+            run_config={"loggers": {"narration": {}}},
             tags={**(tags or {}), **({FORCE_TAG: "true"} if force else {})},
         )
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
@@ -204,8 +205,8 @@ def _summary(result: dg.ExecuteInProcessResult, seconds: float) -> None:
         }
         name = event.asset_key.to_user_string() if event.asset_key else ""
         built.setdefault(name, []).append(metadata)
-    # Each of a table's days tells the same.
-    selects = sum(events[0].get("select_statements", 0) for events in built.values())
+    loads = [load for events in built.values() for load in _loads(events)]
+    selects = sum(load.get("select_statements", 0) for load in loads)
     rows += [_line(name, events) for name, events in built.items()]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for asset, count, took, what in rows:
@@ -225,6 +226,11 @@ def _summary(result: dg.ExecuteInProcessResult, seconds: float) -> None:
         f"{shown}: snapshot {snapshot.number}, {size / 1e6:.1f} MB.\n"
         f'Look next: just sql "from order_stats" · just status · just dev'
     )
+
+
+def _loads(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return an event of each load: all days that one query brought tell the same of it."""
+    return list({event.get("query"): event for event in events}.values())
 
 
 def _say_checks(result: dg.ExecuteInProcessResult) -> None:
@@ -255,6 +261,6 @@ def _line(name: str, events: list[dict[str, Any]]) -> tuple[str, str, str, str]:
     ]
     if not counts:  # a Python object, kept by pickle_cache
         return name, "", "", ""
-    seconds = events[0].get("seconds", 0.0)
+    seconds = sum(load.get("seconds", 0.0) for load in _loads(events))
     days = f", {len(events):,} day{'s' * (len(events) != 1)}" * (name == ORDERS_DAILY)
     return name, f"{sum(counts):,}", f"{seconds:.1f}", f"table{days}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 
-from warehouse.fingerprint import CachedDay, changed_days
-from warehouse.mysql.days import ID, UPDATED, check_fingerprints, day_fingerprints
+from warehouse.fingerprint import CachedDay, changed_days, surely_changed
+from warehouse.mysql.days import ID, UPDATED, ask_days, check_fingerprints
 from warehouse.mysql.plan import Days, Plan, describe
 from warehouse.origin import source
 from warehouse.partitions import span
@@ -61,12 +62,26 @@ class Difference:
         return " ".join(told)
 
 
-def difference(say: Callable[[str], None], run: str) -> Difference:
+@dataclass(frozen=True)
+class Comparison:
+    """A comparison that may still go on.
+
+    Attributes:
+        sure: Days to read again that are known already.
+        result: Waits for MySQL to count, and returns all that differs.
+    """
+
+    sure: list[date]
+    result: Callable[[], Difference]
+
+
+@contextmanager
+def compare(say: Callable[[str], None], by: str) -> Iterator[Comparison]:
     """Ask MySQL for a fingerprint of each day, with one grouped query, and compare.
 
     Args:
         say: Told what is done.
-        run: Who asks, for the comment in the query.
+        by: Who asks, for the comment in the query.
 
     Raises:
         WarehouseError: MySQL cannot be asked.
@@ -79,24 +94,35 @@ def difference(say: Callable[[str], None], run: str) -> Difference:
     there, columns = _cached(plan)
     gone = sorted(day for day in there if not first <= day <= last)
     if not there or columns:
-        return Difference(len(days), bool(there), days, gone, columns)
+        everything = Difference(len(days), bool(there), days, gone, columns)
+        yield Comparison([], lambda: everything)
+        return
     say(
         f"Asking MySQL for a fingerprint of each day: one grouped query of "
         f"`{settings.orders_table}` at {plan.server.name}."
     )
-    with ThreadPoolExecutor(1) as pool:
-        # While MySQL counts, the cache is looked at.
-        asked = pool.submit(
-            day_fingerprints,
-            plan,
-            Days(DAY_COLUMN, ((first, last),)),
-            where=settings.orders_where,
-            comment=f"warehouse fingerprints of={ORDERS_DAILY} by={run}",
-            budget_seconds=settings.query_budget_seconds,
-        )
+    with ask_days(
+        plan,
+        Days(DAY_COLUMN, ((first, last),)),
+        where=settings.orders_where,
+        comment=f"warehouse fingerprints of={ORDERS_DAILY} by={by}",
+        budget_seconds=settings.query_budget_seconds,
+    ) as asked:
         cached = _fingerprints()
-        now = asked.result()
-    return Difference(len(days), True, changed_days(days, now, cached), gone)
+        sure = [] if asked.newest is None else surely_changed(days, asked.newest, cached)
+
+        @cache
+        def result() -> Difference:
+            differ = changed_days(days, asked.fingerprints(), cached)
+            return Difference(len(days), True, sorted({*differ, *sure}), gone)
+
+        yield Comparison(sure, result)
+
+
+def difference(say: Callable[[str], None], by: str) -> Difference:
+    """Compare, and wait for the result, see `compare`."""
+    with compare(say, by) as comparison:
+        return comparison.result()
 
 
 def _cached(plan: Plan) -> tuple[set[date], str]:
@@ -111,4 +137,4 @@ def _cached(plan: Plan) -> tuple[set[date], str]:
 
 def _fingerprints() -> dict[date, CachedDay]:
     with snapshots.read(load_settings().path) as connection:
-        return store_days.cached_days(connection, ORDERS_DAILY, DAY_COLUMN, UPDATED.lower(), ID)
+        return store_days.cached_days(connection, ORDERS_DAILY, DAY_COLUMN, UPDATED, ID)

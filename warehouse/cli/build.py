@@ -41,15 +41,20 @@ def refresh(force: bool) -> None:
     """
     with errors_for_people():
         from warehouse import progress
-        from warehouse.refresh import difference
+        from warehouse.refresh import compare
 
         began = time.monotonic()
         progress.begin_to_narrate()
-        found = difference(progress.narrate, "just refresh")
-        if found.none:
-            click.echo(found.words)
-            return
-        progress.narrate(found.words)
-        with importing_dagster():  # not before: this takes longest, and mostly nothing changed
-            from warehouse.materialize import load_changed
-        load_changed(found, began, force=force)
+        with compare(progress.narrate, "just refresh") as compared:
+            if compared.sure:
+                days = f"{len(compared.sure):,} day{'s' * (len(compared.sure) != 1)}"
+                progress.narrate(f"{days} changed for sure; MySQL still counts.")
+            else:
+                found = compared.result()
+                if found.none:
+                    click.echo(found.words)
+                    return
+                progress.narrate(found.words)
+            with importing_dagster():  # not before: this takes longest, and mostly nothing changed
+                from warehouse.materialize import load_changed
+            load_changed(compared, began, force=force)

@@ -1,16 +1,18 @@
-"""One cheap grouped query: a fingerprint of each day, to be compared with the cache's."""
+"""A fingerprint of each day, from one cheap grouped query, to be compared with the cache's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pymysql.connections import Connection
 
 from warehouse.errors import WarehouseError
-from warehouse.fingerprint import EMPTY, ID_BITS, Fingerprint, countable
+from warehouse.fingerprint import ID_BITS, Fingerprint, countable
 from warehouse.mysql.inspect import indexes
 from warehouse.mysql.plan import Days, Plan, check_days, quote
 from warehouse.mysql.session import (
@@ -21,6 +23,7 @@ from warehouse.mysql.session import (
     session_statements,
     wait_as_long_as_it_takes,
 )
+from warehouse.mysql.url import Server
 
 UPDATED, ID = "updated_at", "id"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,56 +54,94 @@ def check_fingerprints(plan: Plan, day: str) -> None:
         )
 
 
-def day_fingerprints(
+@dataclass(frozen=True)
+class Asked:
+    """What MySQL was asked about the days of a table.
+
+    Attributes:
+        newest: The newest `updated_at` of each day that has rows, which an index tells at once;
+            None where there is no such index.
+    """
+
+    newest: dict[date, datetime | None] | None
+    _counted: Future[list[tuple[Any, ...]]]
+    _server: Server
+
+    def fingerprints(self) -> dict[date, Fingerprint]:
+        """Wait for MySQL to count, and return the fingerprint of each day that has rows.
+
+        Raises:
+            WarehouseError: MySQL refuses, or went away.
+        """
+        with plain_errors(self._server):
+            counted = self._counted.result()
+        newest = self.newest or {day: _moment(value) for day, _, _, value in _dated(counted)}
+        return {
+            day: Fingerprint(count, newest.get(day), int(checksum or 0))
+            for day, count, checksum, _ in _dated(counted)
+        }
+
+
+@contextmanager
+def ask_days(
     plan: Plan,
     days: Days,
     *,
     where: str | None = None,
     comment: str = "",
     budget_seconds: float | None = None,
-) -> dict[date, Fingerprint]:
-    """Ask MySQL for the fingerprint of each day that has rows.
+) -> Iterator[Asked]:
+    """Ask MySQL for a fingerprint of each day. It counts while the caller goes on.
+
+    Leaving the `with` before it has answered stops it.
 
     Raises:
         WarehouseError: MySQL refuses.
     """
-    with connect(plan.server) as connection, plain_errors(plan.server):
-        sql = _query(connection, plan, days, where, comment)
-        for statement in session_statements(plan.mariadb, budget_seconds):
-            rows(connection, statement)
-        wait_as_long_as_it_takes(connection)
-        found: dict[date, Fingerprint] = {}
-        for text, count, newest, checksum in rows(connection, sql):
-            with suppress(ValueError):  # an impossible date belongs to no day
-                day = date.fromisoformat(text or "")
-                before = found.get(day, EMPTY)
-                found[day] = Fingerprint(
-                    rows=before.rows + (count or 0),
-                    newest=before.newest if newest is None else _moment(newest),
-                    checksum=before.checksum ^ int(checksum or 0),
-                )
-        return found
+    with connect(plan.server) as connection:
+        newest: dict[date, datetime | None] | None = None
+        count = {"row_count": "COUNT(*)", "checksum": _checksum(plan)}
+        latest = {"newest": f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', MAX({quote(UPDATED)}))"}
+        with plain_errors(plan.server):
+            for statement in session_statements(plan.mariadb, budget_seconds):
+                rows(connection, statement)
+            wait_as_long_as_it_takes(connection)
+            if where or not _has_index(connection, plan, days.column):
+                # Grouped by the bare column, the server would read each row by way of an index on
+                # it: seven times the time of reading them in a row.
+                day = f"DATE({quote(days.column)})"
+                counting = _grouped(plan, day, count | latest, days, where, comment)
+            else:
+                day = quote(days.column)
+                inside = None if _all_inside(connection, plan, days) else days
+                # By itself: the server then jumps along the index, from day to day.
+                told = rows(connection, _grouped(plan, day, latest, inside, None, comment))
+                newest = {day: _moment(value) for day, _, _, value in _dated(told)}
+                counting = _grouped(plan, day, count, inside, None, comment)
+        with ThreadPoolExecutor(1, thread_name_prefix="mysql-counts") as pool:
+            counted = pool.submit(rows, connection, counting)
+            try:
+                yield Asked(newest, counted, plan.server)
+            finally:
+                if not counted.done():
+                    _stop(plan.server, connection)
 
 
-def _moment(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
+def _stop(server: Server, connection: Connection[Any]) -> None:
+    """Have MySQL end a query whose answer nobody waits for any more."""
+    with suppress(Exception), connect(server) as other:
+        rows(other, f"KILL QUERY {connection.thread_id()}")  # type: ignore[no-untyped-call]
 
 
-def _query(
-    connection: Connection[Any], plan: Plan, days: Days, where: str | None, comment: str
-) -> str:
-    """Return the one query whose rows, put together by day, are the fingerprints."""
-    day = quote(days.column)
-    count = {"row_count": "COUNT(*)", "checksum": _checksum(plan)}
-    newest = {"newest": f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', MAX({quote(UPDATED)}))"}
-    if where or not _has_index(connection, plan, days.column):
-        # Grouped by the bare column, the server would read each row by way of an index on it: seven
-        # times the time of reading them in a row.
-        return _grouped(plan, f"DATE({day})", count | newest, days, where, comment)
-    # A part of its own: the server then jumps along the index from one day's newest to the next.
-    inside = None if _all_inside(connection, plan, days) else days
-    parts = (_grouped(plan, day, asked, inside, None, comment) for asked in (count, newest))
-    return "\nUNION ALL\n".join(parts)
+def _dated(answer: list[tuple[Any, ...]]) -> Iterator[tuple[date, int, str | None, int | None]]:
+    """Yield the rows of an answer by day; an impossible date belongs to none."""
+    for text, *values in answer:
+        with suppress(ValueError):
+            yield date.fromisoformat(text or ""), *values
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _checksum(plan: Plan) -> str:
@@ -124,7 +165,7 @@ def _grouped(
 ) -> str:
     """Return a query by day; what is not asked for is NULL."""
     columns = [
-        f"{asked.get(name, 'NULL')} AS {name}" for name in ("row_count", "newest", "checksum")
+        f"{asked.get(name, 'NULL')} AS {name}" for name in ("row_count", "checksum", "newest")
     ]
     selected = ",\n  ".join([f"{day} AS day", *columns])
     return f"{plan.query(selected, where, comment, days)}\nGROUP BY {day}"
