@@ -19,7 +19,7 @@ from warehouse.settings import Settings, load_settings
 from warehouse.store import days as store_days
 from warehouse.store import guard, ledger, snapshots
 from warehouse.store.quoting import literal, quoted
-from warehouse.store.stream import TableStream
+from warehouse.store.stream import TableStream, changed_columns
 from warehouse.tables import KNOWN_TABLES
 from warehouse.views import View, check_views, load_views, stored_versions, write_views
 
@@ -139,6 +139,13 @@ def _check_views(settings: Settings, views: list[View], table: str, extraction: 
     tables: dict[str, dict[str, str]] = {}
     if snapshots.newest(settings.path):
         with snapshots.read(settings.path) as connection:
+            stored = stored_versions(connection)
+            if (
+                snapshots.has_table(connection, table)
+                and not changed_columns(connection, table, extraction.plan.no_rows)
+                and all(stored.get(view.name) in (None, view.version) for view in views)
+            ):
+                return  # they work on these columns now
             for name, column, type_ in connection.execute(
                 "SELECT table_name, column_name, data_type FROM duckdb_columns() "
                 "WHERE schema_name = 'main' AND NOT internal "

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 
-from warehouse.fingerprint import CachedDay, changed_days, surely_changed
+from warehouse.fingerprint import changed_days, surely_changed
 from warehouse.mysql.days import ID, UPDATED, ask_days, check_fingerprints
-from warehouse.mysql.plan import Days, Plan, describe
+from warehouse.mysql.plan import Days, describe
 from warehouse.origin import source
 from warehouse.partitions import span
 from warehouse.ranges import all_days, ranges
@@ -91,50 +91,39 @@ def compare(say: Callable[[str], None], by: str) -> Iterator[Comparison]:
     days = all_days(first, last)
     plan = describe(source(settings, say), settings.orders_table)
     check_fingerprints(plan, DAY_COLUMN)
-    there, columns = _cached(plan)
-    gone = sorted(day for day in there if not first <= day <= last)
-    if not there or columns:
-        everything = Difference(len(days), bool(there), days, gone, columns)
-        yield Comparison([], lambda: everything)
+    if not snapshots.newest(settings.path):
+        yield Comparison([], lambda: Difference(len(days), False, days))
         return
-    say(
-        f"Asking MySQL for a fingerprint of each day: one grouped query of "
-        f"`{settings.orders_table}` at {plan.server.name}."
-    )
-    with ask_days(
-        plan,
-        Days(DAY_COLUMN, ((first, last),)),
-        where=settings.orders_where,
-        comment=f"warehouse fingerprints of={ORDERS_DAILY} by={by}",
-        budget_seconds=settings.query_budget_seconds,
-    ) as asked:
-        cached = _fingerprints()
-        sure = [] if asked.newest is None else surely_changed(days, asked.newest, cached)
+    with snapshots.read(settings.path) as connection:
+        there = store_days.days(connection, ORDERS_DAILY)
+        columns = changed_columns(connection, ORDERS_DAILY, plan.no_rows) if there else ""
+        gone = sorted(day for day in there if not first <= day <= last)
+        if not there or columns:
+            yield Comparison([], lambda: Difference(len(days), bool(there), days, gone, columns))
+            return
+        say(
+            f"Asking MySQL for a fingerprint of each day: one grouped query of "
+            f"`{settings.orders_table}` at {plan.server.name}."
+        )
+        with ask_days(
+            plan,
+            Days(DAY_COLUMN, ((first, last),)),
+            where=settings.orders_where,
+            comment=f"warehouse fingerprints of={ORDERS_DAILY} by={by}",
+            budget_seconds=settings.query_budget_seconds,
+        ) as asked:
+            cached = store_days.cached_days(connection, ORDERS_DAILY, DAY_COLUMN, UPDATED, ID)
+            sure = [] if asked.newest is None else surely_changed(days, asked.newest, cached)
 
-        @cache
-        def result() -> Difference:
-            differ = changed_days(days, asked.fingerprints(), cached)
-            return Difference(len(days), True, sorted({*differ, *sure}), gone)
+            @cache
+            def result() -> Difference:
+                differ = changed_days(days, asked.fingerprints(), cached)
+                return Difference(len(days), True, sorted({*differ, *sure}), gone)
 
-        yield Comparison(sure, result)
+            yield Comparison(sure, result)
 
 
 def difference(say: Callable[[str], None], by: str) -> Difference:
     """Compare, and wait for the result, see `compare`."""
     with compare(say, by) as comparison:
         return comparison.result()
-
-
-def _cached(plan: Plan) -> tuple[set[date], str]:
-    """Return the days in the cache, and how its columns differ from those of MySQL."""
-    path = load_settings().path
-    if not snapshots.newest(path):
-        return set(), ""
-    with snapshots.read(path) as connection:
-        days = store_days.days(connection, ORDERS_DAILY)
-        return days, changed_columns(connection, ORDERS_DAILY, plan.no_rows) if days else ""
-
-
-def _fingerprints() -> dict[date, CachedDay]:
-    with snapshots.read(load_settings().path) as connection:
-        return store_days.cached_days(connection, ORDERS_DAILY, DAY_COLUMN, UPDATED, ID)

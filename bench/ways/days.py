@@ -24,6 +24,8 @@ from warehouse.cli.startup import importing_dagster  # noqa: E402
 from warehouse.tables import ORDERS_DAILY  # noqa: E402
 
 with importing_dagster():
+    import dagster._core.storage.sqlite_storage  # which opening the history imports
+
     import warehouse.materialize  # noqa: F401
 
 

@@ -77,6 +77,8 @@ def remove(
     connection: duckdb.DuckDBPyConnection, table: str, column: str, days: Collection[date]
 ) -> None:
     """Delete the rows of some days, which the caller reads anew."""
+    if not has_table(connection, table):
+        return
     connection.execute(
         f'DELETE FROM "{table}" WHERE "{column}"::DATE IN (SELECT unnest(?::DATE[]))', [list(days)]
     )

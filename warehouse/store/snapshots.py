@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -315,6 +316,11 @@ def write(
             try:
                 if start:
                     _clone(start.file, staging / FILE)
+                    # The copy goes to the disk while the caller waits for rows: else the commit
+                    # would wait for all of it.
+                    threading.Thread(
+                        target=_sync, args=[staging / FILE], name="flush", daemon=True
+                    ).start()
                 with _transaction(staging / FILE, memory_limit, replacing) as connection:
                     yield connection
                     _check_views(connection)
