@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from warehouse.settings import ROOT, Settings
 
 if TYPE_CHECKING:
     import dagster as dg  # its import takes seconds, and not every test needs it
+
+    from warehouse.refresh import Comparison
 
 TIMEOUT_SECONDS = 120
 
@@ -123,18 +125,18 @@ class WarehouseEnv:
         except Exception as error:
             raise _cause(error) from None
 
-    def refresh(self, days: Collection[date] | None = None) -> dg.ExecuteInProcessResult:
-        """Run the job `refresh` in this process: on these days, or on those that it finds.
+    def refresh(self, compared: Comparison | None = None) -> dg.ExecuteInProcessResult:
+        """Run the job `refresh` in this process, after this comparison or after its own.
 
         Raises:
             WarehouseError: as the command line would show it.
         """
         from warehouse.definitions import defs
-        from warehouse.jobs import REFRESH, run_config
+        from warehouse.jobs import COMPARED, REFRESH
 
         try:
             return defs.resolve_job_def(REFRESH).execute_in_process(
-                instance=self._history(), run_config=None if days is None else run_config(days)
+                instance=self._history(), resources={COMPARED: compared} if compared else None
             )
         except Exception as error:
             raise _cause(error) from None

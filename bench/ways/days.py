@@ -24,7 +24,7 @@ from warehouse.cli.startup import importing_dagster  # noqa: E402
 from warehouse.tables import ORDERS_DAILY  # noqa: E402
 
 with importing_dagster():
-    import dagster._core.storage.sqlite_storage  # which opening the history imports
+    import dagster._core.storage.sqlite_storage  # noqa: F401  # as opening the history does
 
     import warehouse.materialize  # noqa: F401
 

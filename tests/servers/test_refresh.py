@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 
 import pytest
@@ -14,8 +15,11 @@ from tests.servers.orders import insert, make_orders, order
 from tests.servers.test_once import reads_orders
 from warehouse.cli import main
 from warehouse.errors import WarehouseError
+from warehouse.mysql.days import ask_days
+from warehouse.mysql.plan import Days, describe
+from warehouse.mysql.url import parse_url
 from warehouse.ranges import ranges
-from warehouse.refresh import difference
+from warehouse.refresh import compare, difference
 from warehouse.store import snapshots
 
 START = date(2026, 10, 1)
@@ -43,12 +47,13 @@ def shop(server: Database, warehouse_env: WarehouseEnv) -> Database:
 
 def refresh(env: WarehouseEnv) -> list[tuple[str, str]]:
     """Load what differs, and return the ranges."""
-    found = difference(lambda _: None, "a test")
-    if not found.cached:
-        env.run(DAILY, days=(str(found.days[0]), str(found.days[-1])))
-    elif not found.none:
-        env.refresh(found.days)
-    return [(str(first), str(last)) for first, last in ranges(found.days)]
+    with compare(lambda _: None, "a test") as compared:
+        if not compared.sure and not compared.result().cached:
+            days = compared.result().days
+            env.run(DAILY, days=(str(days[0]), str(days[-1])))
+        elif not compared.result().none:
+            env.refresh(compared)
+        return [(str(first), str(last)) for first, last in ranges(compared.result().days)]
 
 
 def both(shop: Database, env: WarehouseEnv) -> tuple[list[object], list[object]]:
@@ -72,9 +77,8 @@ def test_only_what_changed_is_read(shop: Database, warehouse_env: WarehouseEnv) 
     )
     shop.clear_log()
     assert refresh(warehouse_env) == [(DAYS[0], DAYS[2]), (DAYS[5], DAYS[5])]
-    fingerprints, *selects = reads_orders(shop.queries())
+    fingerprints, select = reads_orders(shop.queries())
     assert "GROUP BY DATE(`order_date`)" in fingerprints
-    (select,) = selects
     assert f"< '{DAYS[3]}'\nOR `order_date` >= '{DAYS[5]}'" in select
     mysql, cache = both(shop, warehouse_env)
     assert cache == mysql
@@ -132,6 +136,60 @@ def test_many_ranges_are_one_query_and_one_snapshot(
         "SELECT rows, query FROM loads ORDER BY started_at DESC LIMIT 1"
     )
     assert receipt[0] == 4
+
+
+def test_what_is_sure_comes_first_and_what_the_count_adds_after_it(
+    shop: Database, warehouse_env: WarehouseEnv, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shop.run("CREATE INDEX by_day ON orders (order_date, updated_at)")
+    main(["refresh"], standalone_mode=False)
+    before = snapshots.newest(warehouse_env.path)
+    capfd.readouterr()
+    shop.run(
+        "UPDATE orders SET amount = 7, updated_at = '2026-02-01' WHERE id = 1",
+        "DELETE FROM orders WHERE id = 5",
+    )
+    with compare(lambda _: None, "a test") as compared:
+        assert compared.sure == [date.fromisoformat(DAYS[0])]
+    shop.clear_log()
+    main(["refresh"], standalone_mode=False)
+    out, err = capfd.readouterr()
+    assert "1 day changed for sure; MySQL still counts." in err
+    assert "table, 2 days" in out and "MySQL was asked for rows 2 times." in out
+    first, second = [query for query in reads_orders(shop.queries()) if "asset=" in query]
+    assert f">= '{DAYS[0]}'" in first and f">= '{DAYS[2]}'" in second
+    mysql, cache = both(shop, warehouse_env)
+    assert cache == mysql
+    after = snapshots.newest(warehouse_env.path)
+    assert before and after and after.number == before.number + 1
+
+
+def test_all_days_may_be_sure(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    shop.run("CREATE INDEX by_day ON orders (order_date, updated_at)")
+    warehouse_env.configure(daily_start=date.today())
+    shop.run("UPDATE orders SET order_date = UTC_DATE()")
+    refresh(warehouse_env)
+    shop.run("UPDATE orders SET amount = 3, updated_at = '2026-02-01'")
+    refresh(warehouse_env)
+    mysql, cache = both(shop, warehouse_env)
+    assert cache == mysql
+
+
+def test_leaving_early_has_mysql_stop_the_count(shop: Database) -> None:
+    plan = describe(parse_url(shop.url()), "orders")
+    days = Days("order_date", ((START, date(2026, 10, 31)),))
+
+    def counting() -> bool:
+        listed = "SELECT id FROM information_schema.processlist WHERE info LIKE '/* slow count%'"
+        return bool(shop.run(listed))
+
+    began = time.monotonic()
+    with ask_days(plan, days, where="SLEEP(2) = 0", comment="slow count"):
+        while not counting():
+            assert time.monotonic() - began < 10
+            time.sleep(0.05)
+    assert time.monotonic() - began < 15, "twelve rows would take longer"
+    assert not counting()
 
 
 def test_what_all_ranges_lose_together_is_guarded(
@@ -269,8 +327,8 @@ def test_an_index_answers_the_same(shop: Database, warehouse_env: WarehouseEnv) 
     def asked() -> tuple[list[date], str]:
         shop.clear_log()
         days = difference(lambda _: None, "a test").days
-        (query,) = [query for query in reads_orders(shop.queries()) if "GROUP BY" in query]
-        return days, query
+        queries = [query for query in reads_orders(shop.queries()) if "GROUP BY" in query]
+        return days, "\n".join(queries)
 
     shop.run("ALTER TABLE orders MODIFY order_date DATE NULL, MODIFY updated_at TIMESTAMP NULL")
     refresh(warehouse_env)
@@ -313,21 +371,23 @@ CHANGES = st.lists(
 )
 
 
+@pytest.mark.parametrize("index", ["", "order_date", "order_date, updated_at"])
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(changes=CHANGES)
 def test_whatever_happens_the_cache_is_mysql_afterwards(
-    shop: Database, warehouse_env: WarehouseEnv, changes: list[tuple[str, int, int]]
+    shop: Database, warehouse_env: WarehouseEnv, index: str, changes: list[tuple[str, int, int]]
 ) -> None:
     """Late updates, deletes and moved dates, with `updated_at` kept as shops keep it."""
     make_orders(shop, [order(n, order_date=DAYS[n % 6], updated_at=OLD) for n in range(1, 13)])
     shop.run(
         "ALTER TABLE orders MODIFY updated_at TIMESTAMP NOT NULL "
-        "DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP"
+        "DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
+        *([f"CREATE INDEX by_day ON orders ({index})"] if index else []),
     )
     number = 12
     for what, one, other in changes:
