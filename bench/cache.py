@@ -99,7 +99,7 @@ def main(rows: int, patience: float, dry: bool) -> None:
     section = saving(rows, patience)
     click.echo(section.markdown())
     if not dry:
-        results.keep("saving", section)
+        results.keep(section)
 
 
 if __name__ == "__main__":

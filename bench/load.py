@@ -249,7 +249,7 @@ def main(
     section = memory(rows, patience) if only_memory else load(rows, repeat, not skip_slow, patience)
     click.echo(section.markdown())
     if not dry:
-        results.keep("memory" if only_memory else f"load {rows:012d}", section)
+        results.keep(section)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def refresh(rows: int, patience: float) -> Section:
         section.ways = [full, nothing]
         # As a shop's orders come, one day after the other.
         give_days(made, f"(id - 1) * {DAYS} DIV {rows}")
-        for _ in range(2):
+        for _ in range(TURNS):
             measure(made, folder, "full", full)
         with index(made, BOTH):
             for _ in range(TURNS):
@@ -98,7 +98,7 @@ def main(rows: int, patience: float, dry: bool) -> None:
     section = refresh(rows, patience)
     click.echo(section.markdown())
     if not dry:
-        results.keep("refresh", section)
+        results.keep(section)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,13 @@
-"""What was measured: kept as JSON beside the machine's other leftovers, shown as Markdown."""
+"""What was measured, as Markdown: each section is kept until it is measured anew."""
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
 from bench.child import DISTURBED, ROOT, Outcome
 
-KEPT = ROOT / ".bench" / "results.json"
 SHOWN = ROOT / "bench" / "RESULTS.md"
 
 
@@ -186,20 +183,20 @@ def _quietness(loud: float) -> str:
     )
 
 
-_ORDER = ("load", "memory", "refresh", "saving")
+_ORDER = ("Load", "Memory", "Refresh", "Saving")
 
 
-def keep(kind: str, section: Section) -> None:
-    """Store a section in the place of the last one of its kind, and write the Markdown anew."""
-    kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    kept[kind] = asdict(section)
-    KEPT.parent.mkdir(exist_ok=True)
-    KEPT.write_text(json.dumps(kept, indent=1) + "\n")
-    parts = [_HEAD]
-    for name in sorted(kept, key=lambda name: (_ORDER.index(name.split()[0]), name)):
-        ways = [Way(**way) for way in kept[name].pop("ways")]
-        parts.append(Section(**kept[name], ways=ways).markdown())
-    SHOWN.write_text("\n".join(parts))
+def keep(section: Section) -> None:
+    """Write a section into the file in the place of the last one of its title; leave the others."""
+    parts = re.split(r"^(?=## )", SHOWN.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    kept = {part.splitlines()[0]: part.strip() + "\n" for part in parts}
+    kept[f"## {section.title}"] = section.markdown()
+    SHOWN.write_text("\n".join([_HEAD, *(kept[title] for title in sorted(kept, key=_place))]))
+
+
+def _place(title: str) -> tuple[int, int, str]:
+    kind = title.split()[1].strip(":")
+    return _ORDER.index(kind), len(title), title  # a larger table has a longer title
 
 
 _HEAD = """# What a load takes
