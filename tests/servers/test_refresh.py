@@ -249,16 +249,17 @@ def test_days_before_a_later_start_leave_the_table(warehouse_env: WarehouseEnv, 
     assert difference(lambda _: None, "a test").none
 
 
+@pytest.mark.parametrize("id_", ["bigint unsigned", "bigint", "varchar(9)", "decimal(20, 0)"])
 @pytest.mark.parametrize("type_", ["timestamp", "timestamp(6)", "datetime", "datetime(6)"])
 def test_an_update_that_is_not_the_newest(
-    shop: Database, warehouse_env: WarehouseEnv, type_: str
+    shop: Database, warehouse_env: WarehouseEnv, type_: str, id_: str
 ) -> None:
     """Committed late, restored, or by a clock that was set back."""
     times = ["1999-12-31 23:59:59", "2026-01-01 10:00:00", "2026-01-03 11:12:13"]
     if type_.endswith("(6)"):
         times = [f"{time}.987654" for time in times]
     shop.run(
-        f"ALTER TABLE orders MODIFY updated_at {type_} NULL",
+        f"ALTER TABLE orders MODIFY updated_at {type_} NULL, MODIFY id {id_} NOT NULL",
         *(
             f"UPDATE orders SET updated_at = '{time}' WHERE id = {n}"
             for n, time in enumerate(times)
@@ -275,6 +276,39 @@ def test_an_update_that_is_not_the_newest(
     assert refresh(warehouse_env) == [(DAYS[0], DAYS[0])]
     mysql, cache = both(shop, warehouse_env)
     assert cache == mysql
+
+
+@pytest.mark.parametrize(
+    ("id_", "ids"),
+    [
+        ("bigint unsigned", [0, 2**24, 2**24 + 1, 2**63, 2**64 - 1, 7]),
+        ("bigint", [-(2**63), -1, 2**63 - 1, 0, 1, 2]),
+        ("tinyint", [-128, -1, 127, 0, 1, 2]),
+    ],
+)
+def test_fingerprints_agree_on_extreme_values(
+    shop: Database, warehouse_env: WarehouseEnv, id_: str, ids: list[int]
+) -> None:
+    times = ["0000-00-00", "0001-01-01", "1969-12-31 23:59:59.5", "9999-12-31 23:59:59.999999"]
+    shop.run(
+        "SET sql_mode = 'ALLOW_INVALID_DATES'",
+        "DELETE FROM orders WHERE id > 6",
+        f"ALTER TABLE orders MODIFY updated_at DATETIME(6) NULL, MODIFY id {id_} NULL",
+        *(
+            f"UPDATE orders SET updated_at = '{time}' WHERE id = {n}"
+            for n, time in enumerate(times, 1)
+        ),
+        *(
+            f"UPDATE orders SET id = {new}, note = '-' WHERE id = {n} AND note IS NULL LIMIT 1"
+            for n, new in enumerate(ids, 1)
+        ),
+    )
+    refresh(warehouse_env)
+    far = "9999-12-31 is not over"
+    assert refresh(warehouse_env) == [(DAYS[1], DAYS[1])], far
+    shop.run("UPDATE orders SET updated_at = NULL WHERE updated_at > '9999-01-01'")
+    refresh(warehouse_env)
+    assert refresh(warehouse_env) == []
 
 
 @pytest.mark.parametrize("type_", ["timestamp", "datetime", "date"])

@@ -151,8 +151,9 @@ def _checksum(plan: Plan) -> str:
     kind = updated.mysql_type.replace("(0)", "").partition("(")
     name = kind[0] + ("(n)" if kind[1] else "")
     seconds = _SECONDS.get(name, _SECONDS["other"]).format(c=quote(UPDATED))
-    times_id = f" * ({quote(ID)} & {ID_BITS})" if countable(number.duckdb_type) else ""
-    return f"BIT_XOR({seconds}{times_id})"
+    if countable(number.duckdb_type):
+        return f"BIT_XOR({seconds} * ({quote(ID)} & {ID_BITS}))"
+    return f"SUM({seconds})"
 
 
 def _grouped(

@@ -118,12 +118,14 @@ def cached_days(
         ).fetchall()
     }
     seconds = _SECONDS[types[updated]].format(c=updated)
-    times_id = f' * ("{number}" & {ID_BITS})::BIGINT' if countable(types[number]) else ""
+    checksum = f"sum({seconds})"
+    if countable(types[number]):
+        checksum = f'bit_xor(({seconds}) * ("{number}" & {ID_BITS})::BIGINT)'
     made = {
-        day: Fingerprint(rows, newest, checksum or 0)
-        for day, rows, newest, checksum in connection.execute(
+        day: Fingerprint(rows, newest, int(total or 0))
+        for day, rows, newest, total in connection.execute(
             f'SELECT "{column}"::DATE AS day, count(*), max("{updated}")::TIMESTAMPTZ, '
-            f'bit_xor(({seconds}){times_id}) FROM "{table}" GROUP BY day'
+            f'{checksum} FROM "{table}" GROUP BY day'
         ).fetchall()
     }
     precision = timedelta(days=1) if types[updated] == "DATE" else timedelta(seconds=1)
