@@ -74,3 +74,14 @@ def test_a_source_that_was_never_loaded_is_not_stale(instance: dg.DagsterInstanc
 
 def test_a_stale_source_is_tried_about_twelve_times_a_window() -> None:
     assert [every_minutes(n) for n in (1, 12, 60, 180, 1440)] == [1, 1, 5, 15, 15]
+
+
+def test_changed_days_drops_those_before_a_later_start(
+    warehouse_env: WarehouseEnv, instance: dg.DagsterInstance
+) -> None:
+    warehouse_env.run(DAILY, days=("2025-11-01", str(datetime.now(UTC).date())))
+    warehouse_env.configure(daily_start="2026-01-01")
+    assert tick(instance) == ([None], ""), "the run compares by itself"
+    warehouse_env.refresh()
+    assert "days are as they are in MySQL" in tick(instance)[1]
+    assert warehouse_env.query(f"SELECT min(order_date)::VARCHAR FROM {DAILY}") == [("2026-01-01",)]

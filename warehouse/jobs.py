@@ -55,11 +55,11 @@ def compared(context: dg.InitResourceContext) -> Iterator[Comparison]:
 
 
 def run_config(days: Collection[date]) -> dict[str, Any]:
-    """Return what has the job load these days."""
+    """Return what has the job load these days; without any, what has it compare by itself."""
     named = [
         f"{first}" if first == last else f"{first}{SEPARATOR}{last}" for first, last in ranges(days)
     ]
-    return {"resources": {COMPARED: {"config": {"days": named}}}}
+    return {"resources": {COMPARED: {"config": {"days": named or None}}}}
 
 
 def build_refresh(checks: list[View]) -> dg.JobDefinition:
@@ -117,8 +117,7 @@ def _load(
             if not whole:
                 store_days.remove(connection, ORDERS_DAILY, DAY_COLUMN, days)
             events += _read(context, connection, Days(DAY_COLUMN, tuple(ranges(days))))
-        if compared.result().gone:
-            store_days.forget(connection, ORDERS_DAILY, DAY_COLUMN, first, last)
+        store_days.forget(connection, ORDERS_DAILY, DAY_COLUMN, first, last)
         guard_shrink(context, connection, ORDERS_DAILY)
     yield from events
 

@@ -45,24 +45,15 @@ def record(
 
 def forget(
     connection: duckdb.DuckDBPyConnection, table: str, column: str, first: date, last: date
-) -> int:
-    """Remove the days of a table that lie outside a range, in the caller's transaction.
-
-    Returns:
-        How many there were.
-    """
-    if not has_table(connection, TABLE):
-        return 0
-    outside = [first, last]
-    if has_table(connection, table):
+) -> None:
+    """Remove the days of a table that lie outside a range, in the caller's transaction."""
+    outside = [day for day in days(connection, table) if not first <= day <= last]
+    if outside:
+        remove(connection, table, column, outside)
         connection.execute(
-            f'DELETE FROM "{table}" WHERE "{column}"::DATE NOT BETWEEN ? AND ?', outside
+            f"DELETE FROM {TABLE} WHERE table_name = ? AND list_contains(?::DATE[], day)",
+            [table, outside],
         )
-    gone = connection.execute(
-        f"DELETE FROM {TABLE} WHERE table_name = ? AND day NOT BETWEEN ? AND ?", [table, *outside]
-    )
-    ((count,),) = gone.fetchall()
-    return int(count)
 
 
 def days(connection: duckdb.DuckDBPyConnection, table: str) -> set[date]:
