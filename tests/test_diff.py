@@ -149,7 +149,7 @@ def test_rows_that_share_a_key_are_compared_as_wholes(path: Path) -> None:
     assert found.repeated == 3  # 1 and NULL before, 3 now
     assert (found.added, found.removed, found.changed) == (2, 2, 1)
     assert found.examples == [Example((2,), "v", "x", "z")]
-    assert "3 values of id stand in more than one row" in str(found)
+    assert "In more than one row of a snapshot: 3 values of id." in str(found)
 
 
 def test_without_a_key_rows_are_compared_as_wholes(path: Path) -> None:

@@ -83,7 +83,7 @@ def test_what_is_in_it(path: Path, tmp_path: Path) -> None:
     said: list[str] = []
     export(path, folder, say=said.append)
     assert sorted(p.name for p in folder.iterdir()) == [MANIFEST, "a view.parquet", "t.parquet"]
-    assert version(folder) == 2 and said[0] == "a view: 1 rows." and "snapshot 2" in said[-1]
+    assert version(folder) == 2 and said[0] == "a view: 1 row." and "snapshot 2" in said[-1]
     manifest = json.loads((folder / MANIFEST).read_text())
     assert manifest["snapshot"] == 2 and manifest["tables"]["t"]["rows"] == 1
 

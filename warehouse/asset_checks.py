@@ -17,6 +17,7 @@ from warehouse.settings import load_settings
 from warehouse.store import preview, snapshots
 from warehouse.tables import KNOWN_TABLES, SOURCES
 from warehouse.views import View, check_reads, parse
+from warehouse.words import counted
 
 FOLDER = Path(__file__).parent / "checks"
 FRESH = "fresh"
@@ -127,7 +128,9 @@ def _judge(
         severity=dg.AssetCheckSeverity.WARN
         if check.notes.get("severity") == "warn"
         else dg.AssetCheckSeverity.ERROR,
-        description="No row is wrong." if not count else f"{count:,} rows are wrong: {check.at(1)}",
+        description=f"Wrong: {counted(count, 'row')}, see {check.at(1)}"
+        if count
+        else "No row is wrong.",
         metadata=metadata,
     )
 

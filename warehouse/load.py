@@ -22,6 +22,7 @@ from warehouse.store.quoting import literal, quoted
 from warehouse.store.stream import TableStream, changed_columns
 from warehouse.tables import KNOWN_TABLES
 from warehouse.views import View, check_views, load_views, stored_versions, write_views
+from warehouse.words import counted
 
 FORCE_TAG = "warehouse/force"
 """A run with this tag publishes a table that lost more than `WAREHOUSE_MAX_SHRINK` of its rows."""
@@ -87,9 +88,8 @@ def ask(context: Context, table: str, days: Days | None = None) -> Extraction:
 def say_loaded(context: Context, table: str, extraction: Extraction) -> None:
     """Say what came, and where it is."""
     context.log.info(
-        f"{extraction.rows:,} rows came in {extraction.seconds:.1f} s. They are stored in the "
-        f"table {table} of {load_settings().path}; everything downstream reads that file, not "
-        "MySQL."
+        f"{counted(extraction.rows, 'row')} came in {extraction.seconds:.1f} s, into the table "
+        f"{table} of {load_settings().path}; everything downstream reads that file, not MySQL."
     )
 
 

@@ -22,6 +22,7 @@ from warehouse.runs import history
 from warehouse.settings import ROOT, load_settings
 from warehouse.store import snapshots
 from warehouse.tables import ORDERS_DAILY
+from warehouse.words import counted
 
 
 def run(
@@ -222,7 +223,7 @@ def _summary(result: dg.ExecuteInProcessResult, seconds: float) -> None:
     )
     _say_checks(result)
     click.echo(
-        f"\n{len(built)} asset{'s' * (len(built) != 1)} in {seconds:.1f} s. {answer}.\n"
+        f"\n{counted(len(built), 'asset')} in {seconds:.1f} s. {answer}.\n"
         f"{shown}: snapshot {snapshot.number}, {size / 1e6:.1f} MB.\n"
         f'Look next: just sql "from order_stats" · just status · just dev'
     )
@@ -250,8 +251,8 @@ def _say_checks(result: dg.ExecuteInProcessResult) -> None:
 def _line(name: str, events: list[dict[str, Any]]) -> tuple[str, str, str, str]:
     """Return an asset's line; one with days has an event for each of them."""
     if "written" in events[0]:
-        counted = events[0].get("dagster/row_count")  # not in time, if it takes long
-        rows = "" if counted is None else f"{counted:,}"
+        there = events[0].get("dagster/row_count")  # not in time, if it takes long
+        rows = "" if there is None else f"{there:,}"
         return name, rows, "", "view, written" if events[0]["written"] else "view, up to date"
     counts = [
         event[key]
@@ -262,5 +263,5 @@ def _line(name: str, events: list[dict[str, Any]]) -> tuple[str, str, str, str]:
     if not counts:  # a Python object, kept by pickle_cache
         return name, "", "", ""
     seconds = sum(load.get("seconds", 0.0) for load in _loads(events))
-    days = f", {len(events):,} day{'s' * (len(events) != 1)}" * (name == ORDERS_DAILY)
+    days = f", {counted(len(events), 'day')}" * (name == ORDERS_DAILY)
     return name, f"{sum(counts):,}", f"{seconds:.1f}", f"table{days}"

@@ -15,6 +15,7 @@ from warehouse.store import preview, snapshots
 from warehouse.store.io_manager import column_schema, part_of
 from warehouse.tables import SOURCES
 from warehouse.views import View, column_comments, stored_versions, write_views
+from warehouse.words import counted
 
 PREVIEW_SECONDS = 1.0
 """What the first rows of a run's views and their numbers may take together: they are computed."""
@@ -58,7 +59,7 @@ def build_views(views: list[View]) -> dg.AssetsDefinition:
         seconds = time.monotonic() - began
         unchanged = len(chosen) - len(written)
         context.log.info(
-            f"{len(written)} view{'s' * (len(written) != 1)} written in {seconds:.1f} s, "
+            f"{counted(len(written), 'view')} written in {seconds:.1f} s, "
             f"{unchanged} up to date: {', '.join(view.name for view in chosen)}. "
             "MySQL was not asked."
         )

@@ -8,6 +8,7 @@ import click
 
 from warehouse.cli.people import errors_for_people
 from warehouse.cli.startup import importing_dagster
+from warehouse.words import counted
 
 
 @click.command()
@@ -47,8 +48,8 @@ def refresh(force: bool) -> None:
         progress.begin_to_narrate()
         with compare(progress.narrate, "just refresh") as compared:
             if compared.sure:
-                days = f"{len(compared.sure):,} day{'s' * (len(compared.sure) != 1)}"
-                progress.narrate(f"{days} changed for sure; MySQL still counts.")
+                sure = counted(len(compared.sure), "day")
+                progress.narrate(f"{sure} changed for sure; MySQL still counts.")
             else:
                 found = compared.result()
                 if found.none:

@@ -14,6 +14,7 @@ from warehouse.cli.people import errors_for_people
 from warehouse.cli.startup import importing_dagster
 from warehouse.settings import Settings, load_settings
 from warehouse.store import holders
+from warehouse.words import counted
 
 if TYPE_CHECKING:
     from warehouse.runs import History
@@ -192,5 +193,5 @@ def _span(length: timedelta) -> str:
     seconds = max(int(length.total_seconds()), 0)
     for unit, size in _UNITS:
         if seconds >= size:
-            return f"{seconds // size} {unit}{'s' * (seconds // size != 1)}"
+            return counted(seconds // size, unit)
     return "now"

@@ -19,6 +19,7 @@ from warehouse.doctor.case import Case
 from warehouse.doctor.findings import Finding, failure, ok, warning
 from warehouse.settings import ROOT
 from warehouse.store import holders, snapshots
+from warehouse.words import counted
 
 TIMES = 3
 """A refresh needs so many times the warehouse's size for a moment."""
@@ -175,7 +176,7 @@ def _numbers(path: Path, house: Path, keep: int) -> Iterator[Finding]:
     if beyond:
         numbers = ", ".join(str(int(entry.name)) for entry in beyond)
         yield warning(
-            f"{len(beyond)} snapshot{'s' * (len(beyond) != 1)} more than the {keep} of "
+            f"{counted(len(beyond), 'snapshot')} more than the {keep} of "
             f"WAREHOUSE_KEEP_SNAPSHOTS on the disk: {numbers}.",
             "The next load removes what is too much.",
         )

@@ -18,6 +18,7 @@ from warehouse.serve.output import copy, keep_flat
 from warehouse.store import days, ledger, snapshots
 from warehouse.store.quoting import quoted
 from warehouse.views import REGISTRY
+from warehouse.words import counted
 
 MANIFEST = "_manifest.json"
 """Says what the folder is; a folder without it is not overwritten."""
@@ -72,7 +73,7 @@ def export(
             for name in names:
                 rows = _write(connection, name, side / f"{name}.parquet")
                 tables[name] = {"rows": rows, "loaded_at": _loaded(connection, name)}
-                say(f"{name}: {rows:,} rows.")
+                say(f"{name}: {counted(rows, 'row')}.")
             manifest = {"snapshot": _number(connection), "tables": tables}
             (side / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
             if folder.exists():
@@ -87,7 +88,7 @@ def export(
                 old.rename(folder)
             shutil.rmtree(side, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
-    say(f"{len(names)} files in {folder}, of snapshot {manifest['snapshot']}.")
+    say(f"{counted(len(names), 'file')} in {folder}, of snapshot {manifest['snapshot']}.")
 
 
 def _check_ours(folder: Path) -> None:

@@ -15,6 +15,7 @@ from tabulate import tabulate
 from warehouse.errors import WarehouseError
 from warehouse.store import compare
 from warehouse.store.snapshots import Snapshot, find, kept
+from warehouse.words import counted
 
 SHOWN = 60
 """Longer values are shown in part, and say so."""
@@ -237,9 +238,9 @@ def _notes(difference: Difference) -> list[str]:
         )
     elif difference.repeated:
         lines.append(
-            f"{difference.repeated:,} values of {', '.join(difference.key)} stand in more than one "
-            "row of a snapshot: these rows were compared as wholes, a change of one is a row "
-            "removed and a row added."
+            f"In more than one row of a snapshot: {counted(difference.repeated, 'value')} of "
+            f"{', '.join(difference.key)}. These rows were compared as wholes, a change of one is "
+            "a row removed and a row added."
         )
     return lines
 
