@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -128,9 +129,11 @@ def ask_days(
 
 
 def _stop(server: Server, connection: Connection[Any]) -> None:
-    """Have MySQL end a query whose answer nobody waits for any more."""
+    """Have MySQL end a query whose answer nobody waits for any more, and wake who reads it."""
     with suppress(Exception), connect(server) as other:
         rows(other, f"KILL QUERY {connection.thread_id()}")  # type: ignore[no-untyped-call]
+    with suppress(OSError):
+        connection._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
 
 
 def _dated(answer: list[tuple[Any, ...]]) -> Iterator[tuple[date, int, str | None, int | None]]:
