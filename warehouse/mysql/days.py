@@ -179,7 +179,8 @@ def _has_index(connection: Connection[Any], plan: Plan, name: str) -> bool:
     """Whether an index has the days, and in each day the times of the updates, in order."""
     column = plan.column(name)
     return bool(column and column.mysql_type == "date") and any(
-        columns[:2] == (name, UPDATED) for columns in indexes(connection, plan.server, plan.table)
+        [column.lower() for column in columns[:2]] == [name, UPDATED]
+        for columns in indexes(connection, plan.server, plan.table)
     )
 
 
