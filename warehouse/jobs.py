@@ -12,6 +12,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from warehouse.asset_checks import FRESH, check_keys, evaluate
+from warehouse.errors import WarehouseError
 from warehouse.load import ask, guard_shrink, origin, say_loaded, stream
 from warehouse.mysql.plan import Days
 from warehouse.partitions import SEPARATOR, parse_days, span
@@ -35,7 +36,7 @@ COMPARED = "compared"
             dg.Noneable([str]),
             is_required=False,
             description=f"Days, 2026-11-01, and ranges of them, 2026-11-01{SEPARATOR}2026-11-30. "
-            "Without: those whose fingerprints differ from the cache's.",
+            "Without any: those whose fingerprints differ from the cache's.",
         )
     },
     description="Which days the job loads.",
@@ -45,7 +46,7 @@ def compared(context: dg.InitResourceContext) -> Iterator[Comparison]:
     """Give the days that are named, or compare the cache with MySQL for the length of the run."""
     assert context.log
     chosen = context.resource_config.get("days")
-    if chosen is None:
+    if not chosen:
         with compare(context.log.info, f"job {REFRESH}") as comparison:
             yield comparison
     else:
@@ -59,7 +60,7 @@ def run_config(days: Collection[date]) -> dict[str, Any]:
     named = [
         f"{first}" if first == last else f"{first}{SEPARATOR}{last}" for first, last in ranges(days)
     ]
-    return {"resources": {COMPARED: {"config": {"days": named or None}}}}
+    return {"resources": {COMPARED: {"config": {"days": named}}}}
 
 
 def build_refresh(checks: list[View]) -> dg.JobDefinition:
@@ -77,9 +78,18 @@ def build_refresh(checks: list[View]) -> dg.JobDefinition:
     def load_changed_days(
         context: dg.OpExecutionContext, compared: dg.ResourceParam[Comparison]
     ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-        if not compared.sure and compared.result().none:
-            context.log.info(compared.result().words)
-            return
+        if not compared.sure:
+            found = compared.result()
+            if not found.cached:
+                raise WarehouseError(
+                    f"{ORDERS_DAILY} was never loaded.",
+                    safe=snapshots.SAFE,
+                    todo=f"Load it and what reads it first: `just refresh`, or in the UI "
+                    f"`{ORDERS_DAILY}+`.",
+                )
+            if found.none:
+                context.log.info(found.words)
+                return
         yield from _load(context, compared)
         for result in evaluate(context.instance, by_key, [*by_key, fresh]):
             yield _evaluation(context.instance, result)
@@ -158,7 +168,11 @@ def _evaluation(
 ) -> dg.AssetCheckEvaluation:
     """Return a check's result as the event that it is, on what was loaded last."""
     assert result.asset_key and result.check_name
-    (record,) = instance.fetch_materializations(result.asset_key, limit=1).records
+    target = None  # where the history was thrown away
+    for load in instance.fetch_materializations(result.asset_key, limit=1).records:
+        target = AssetCheckEvaluationTargetMaterializationData(
+            storage_id=load.storage_id, run_id=load.run_id, timestamp=load.timestamp
+        )
     return dg.AssetCheckEvaluation(
         asset_key=result.asset_key,
         check_name=result.check_name,
@@ -166,7 +180,5 @@ def _evaluation(
         metadata=result.metadata,
         severity=result.severity,
         description=result.description,
-        target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
-            storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
-        ),
+        target_materialization_data=target,
     )

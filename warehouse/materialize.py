@@ -70,7 +70,10 @@ def load_changed(compared: Comparison, began: float, *, force: bool = False) -> 
             result = _execute(instance, job, force, resources={COMPARED: compared})
         else:  # the first time, what reads it is written too
             result = _execute_assets(instance, select(f"{ORDERS_DAILY}+"), span(), force)
-        _summary(result, time.monotonic() - began)
+        found = compared.result()
+        if found.gone:
+            click.echo(f"{counted(len(found.gone), 'day')} dropped: before WAREHOUSE_DAILY_START.")
+        _summary(result, time.monotonic() - began, "MySQL was asked for no rows")
 
 
 def _execute_assets(
@@ -187,7 +190,7 @@ def _for_people(error: BaseException) -> WarehouseError:
         chain.append(error)
         inner = getattr(error, "user_exception", None) or error.__cause__ or error.__context__
         error = inner or chain[0]
-    first = chain[-1]
+    first = next((one for one in reversed(chain) if not isinstance(one, dg.DagsterError)), error)
     return WarehouseError(
         f"The run failed: {type(first).__name__}: {first}",
         safe="No half-written data is visible: a snapshot is published whole or not at all.",
@@ -195,7 +198,9 @@ def _for_people(error: BaseException) -> WarehouseError:
     )
 
 
-def _summary(result: dg.ExecuteInProcessResult, seconds: float) -> None:
+def _summary(
+    result: dg.ExecuteInProcessResult, seconds: float, no_rows: str = "MySQL was not asked"
+) -> None:
     """Print what was built, what MySQL was asked, and where to look next."""
     rows = [("asset", "rows", "seconds", "")]
     built: dict[str, list[dict[str, Any]]] = {}
@@ -210,7 +215,7 @@ def _summary(result: dg.ExecuteInProcessResult, seconds: float) -> None:
     selects = sum(load.get("select_statements", 0) for load in loads)
     rows += [_line(name, events) for name, events in built.items()]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for asset, count, took, what in rows:
+    for asset, count, took, what in rows if built else []:
         line = f"{asset:<{widths[0]}}  {count:>{widths[1]}}  {took:>{widths[2]}}  {what}"
         click.echo(line.rstrip())
     settings = load_settings()
@@ -218,7 +223,7 @@ def _summary(result: dg.ExecuteInProcessResult, seconds: float) -> None:
     assert snapshot is not None
     size = snapshot.file.stat().st_size
     shown = settings.path.relative_to(ROOT) if settings.path.is_relative_to(ROOT) else settings.path
-    answer = {0: "MySQL was not asked", 1: "MySQL was asked for the rows once"}.get(
+    answer = {0: no_rows, 1: "MySQL was asked for the rows once"}.get(
         selects, f"MySQL was asked for rows {selects} times"
     )
     _say_checks(result)

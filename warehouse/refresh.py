@@ -19,6 +19,7 @@ from warehouse.store import days as store_days
 from warehouse.store import snapshots
 from warehouse.store.stream import changed_columns
 from warehouse.tables import DAY_COLUMN, ORDERS_DAILY
+from warehouse.words import counted
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,17 @@ class Difference:
         """The same in a sentence, which names some."""
         if self.none:
             return f"All {self.compared:,} days are as they are in MySQL: nothing was read."
+        if not self.cached:
+            return f"No day was read yet; there are {counted(self.compared, 'day')}."
         told = []
         if self.columns:
             told.append(f"The columns differ: {self.columns}. All days are to be read.")
         elif self.days:
-            shown = Days(DAY_COLUMN, tuple(ranges(self.days))).words
+            shown = _named(self.days)
             verb = "is new or differs" if len(self.days) == 1 else "are new or differ"
             told.append(f"{len(self.days):,} of {self.compared:,} days {verb}: {shown}.")
         if self.gone:
-            shown = Days(DAY_COLUMN, tuple(ranges(self.gone))).words
+            shown = _named(self.gone)
             told.append(f"Before WAREHOUSE_DAILY_START, and to be dropped: {shown}.")
         return " ".join(told)
 
@@ -77,7 +80,7 @@ class Comparison:
 
 @contextmanager
 def compare(say: Callable[[str], None], by: str) -> Iterator[Comparison]:
-    """Ask MySQL for a fingerprint of each day, with one grouped query, and compare.
+    """Ask MySQL for a fingerprint of each day, with one grouped query or two, and compare.
 
     Args:
         say: Told what is done.
@@ -92,18 +95,18 @@ def compare(say: Callable[[str], None], by: str) -> Iterator[Comparison]:
     plan = describe(source(settings, say), settings.orders_table)
     check_fingerprints(plan, DAY_COLUMN)
     if not snapshots.newest(settings.path):
-        yield Comparison([], lambda: Difference(len(days), False, days))
+        yield _known(say, Difference(len(days), False, days))
         return
     with snapshots.read(settings.path) as connection:
         there = store_days.days(connection, ORDERS_DAILY)
         columns = changed_columns(connection, ORDERS_DAILY, plan.no_rows) if there else ""
         gone = sorted(day for day in there if not first <= day <= last)
         if not there or columns:
-            yield Comparison([], lambda: Difference(len(days), bool(there), days, gone, columns))
+            yield _known(say, Difference(len(days), bool(there), days, gone, columns))
             return
         say(
-            f"Asking MySQL for a fingerprint of each day: one grouped query of "
-            f"`{settings.orders_table}` at {plan.server.name}."
+            f"Asking MySQL for a fingerprint of each day of `{settings.orders_table}` at "
+            f"{plan.server.name}: it counts, and sends a line a day."
         )
         with ask_days(
             plan,
@@ -115,12 +118,31 @@ def compare(say: Callable[[str], None], by: str) -> Iterator[Comparison]:
             cached = store_days.cached_days(connection, ORDERS_DAILY, DAY_COLUMN, UPDATED, ID)
             sure = [] if asked.newest is None else surely_changed(days, asked.newest, cached)
 
+            if sure:
+                say(
+                    f"Their newest updates tell that {counted(len(sure), 'day')} must be read "
+                    f"anew: {_named(sure)}. That happens while MySQL counts."
+                )
+
             @cache
             def result() -> Difference:
-                differ = changed_days(days, asked.fingerprints(), cached)
-                return Difference(len(days), True, sorted({*differ, *sure}), gone)
+                differ = changed_days(days, asked.fingerprints(say), cached)
+                found = Difference(len(days), True, sorted({*differ, *sure}), gone)
+                if not found.none:
+                    say(found.words)
+                return found
 
             yield Comparison(sure, result)
+
+
+def _known(say: Callable[[str], None], found: Difference) -> Comparison:
+    """Return a comparison that waits for nothing."""
+    say(found.words)
+    return Comparison([], lambda: found)
+
+
+def _named(days: list[date]) -> str:
+    return Days(DAY_COLUMN, tuple(ranges(days))).words
 
 
 def difference(say: Callable[[str], None], by: str) -> Difference:

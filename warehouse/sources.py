@@ -77,7 +77,8 @@ def mysql_orders(context: dg.AssetExecutionContext) -> Iterator[Result]:
     freshness_policy=FRESH,
     automation_condition=STALE & dg.AutomationCondition.in_latest_time_window(),
     description="MySQL's `orders` by the day of `order_date`, each day cached by itself: loading "
-    "some days asks MySQL once and leaves all others alone.",
+    "some days asks MySQL once and leaves all others alone. The job `refresh` loads those that "
+    "changed, and so does the sensor `changed_days`, once it is on.",
 )
 def mysql_orders_daily(context: dg.AssetExecutionContext) -> Iterator[Result]:
     """Load the days of this run: one, or a range."""

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import WarehouseEnv
-from tests.servers.launch import Database
+from tests.servers.launch import READER, Database
 from tests.servers.orders import insert, make_orders, order
 from tests.servers.test_once import reads_orders
 from warehouse.cli import main
@@ -91,7 +91,7 @@ def test_the_command_line_says_what_it_read(
     shop.clear_log()
     main(["refresh"], standalone_mode=False)
     out, err = capfd.readouterr()
-    assert "days are new or differ: 2026-10-01 to" in err
+    assert "No day was read yet" in err
     assert "MySQL was asked for the rows once" in out
     assert "daily_revenue" in out
     assert len(reads_orders(shop.queries())) == 1, "there is nothing to compare with"
@@ -154,7 +154,8 @@ def test_what_is_sure_comes_first_and_what_the_count_adds_after_it(
     shop.clear_log()
     main(["refresh"], standalone_mode=False)
     out, err = capfd.readouterr()
-    assert "1 day changed for sure; MySQL still counts." in err
+    assert f"1 day must be read anew: {DAYS[0]}. That happens while MySQL counts." in err
+    assert f"days are new or differ: {DAYS[0]}, {DAYS[2]}." in err
     assert "table, 2 days" in out and "MySQL was asked for rows 2 times." in out
     first, second = [query for query in reads_orders(shop.queries()) if "asset=" in query]
     assert f">= '{DAYS[0]}'" in first and f">= '{DAYS[2]}'" in second
@@ -173,6 +174,55 @@ def test_all_days_may_be_sure(shop: Database, warehouse_env: WarehouseEnv) -> No
     refresh(warehouse_env)
     mysql, cache = both(shop, warehouse_env)
     assert cache == mysql
+
+
+def test_an_account_with_one_connection(
+    shop: Database, warehouse_env: WarehouseEnv, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shop.run("CREATE INDEX by_day ON orders (order_date, updated_at)")
+    refresh(warehouse_env)
+    shop.run("UPDATE orders SET amount = 7, updated_at = '2026-02-01' WHERE id = 1")
+    shop.run(f"ALTER USER {READER}@'%' WITH MAX_USER_CONNECTIONS 1")
+    try:
+        main(["refresh"], standalone_mode=False)
+    finally:
+        shop.run(f"ALTER USER {READER}@'%' WITH MAX_USER_CONNECTIONS 0")
+    assert "table, 1 day" in capfd.readouterr().out
+    mysql, cache = both(shop, warehouse_env)
+    assert cache == mysql
+
+
+def test_leaving_a_count_of_a_server_that_no_longer_answers(shop: Database) -> None:
+    plan = describe(parse_url(shop.url()), "orders")
+    days = Days("order_date", ((START, date(2026, 10, 31)),))
+    try:
+        with ask_days(plan, days, where="SLEEP(2) = 0"):
+            shop.pause()
+            began = time.monotonic()
+        assert time.monotonic() - began < 10
+    finally:
+        shop.resume()
+
+
+def test_dropping_days_says_so(
+    shop: Database, warehouse_env: WarehouseEnv, capfd: pytest.CaptureFixture[str]
+) -> None:
+    refresh(warehouse_env)
+    warehouse_env.configure(daily_start=DAYS[1])
+    shop.clear_log()
+    main(["refresh"], standalone_mode=False)
+    out, err = capfd.readouterr()
+    assert f"Before WAREHOUSE_DAILY_START, and to be dropped: {DAYS[0]}." in err
+    assert out.startswith("1 day dropped: before WAREHOUSE_DAILY_START.\n")
+    assert "0 assets" in out and "MySQL was asked for no rows." in out
+    assert len(reads_orders(shop.queries())) == 1
+
+
+def test_the_job_never_makes_a_first_load(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    shop.clear_log()
+    with pytest.raises(WarehouseError, match="was never loaded"):
+        warehouse_env.refresh()
+    assert reads_orders(shop.queries()) == []
 
 
 def test_leaving_early_has_mysql_stop_the_count(shop: Database) -> None:
@@ -226,7 +276,7 @@ def test_other_columns_have_all_days_read(shop: Database, warehouse_env: Warehou
     refresh(warehouse_env)
     shop.run("ALTER TABLE orders ADD COLUMN channel VARCHAR(10) NOT NULL DEFAULT 'web'")
     found = difference(lambda _: None, "a test")
-    assert "new are channel VARCHAR; gone are nothing. All days" in found.words
+    assert "The columns differ: new are channel VARCHAR. All days" in found.words
     assert found.days[0] == START
     refresh(warehouse_env)
     assert warehouse_env.query(f"SELECT DISTINCT channel FROM {DAILY}") == [("web",)]

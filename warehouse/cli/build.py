@@ -8,7 +8,6 @@ import click
 
 from warehouse.cli.people import errors_for_people
 from warehouse.cli.startup import importing_dagster
-from warehouse.words import counted
 
 
 @click.command()
@@ -38,7 +37,7 @@ def materialize(
 def refresh(force: bool) -> None:
     """Load again what changed: those days of mysql_orders_daily that differ from MySQL.
 
-    One grouped query gives a fingerprint of each day; one more reads those that differ.
+    A grouped query gives a fingerprint of each day; one more reads those that differ.
     """
     with errors_for_people():
         from warehouse import progress
@@ -47,15 +46,9 @@ def refresh(force: bool) -> None:
         began = time.monotonic()
         progress.begin_to_narrate()
         with compare(progress.narrate, "just refresh") as compared:
-            if compared.sure:
-                sure = counted(len(compared.sure), "day")
-                progress.narrate(f"{sure} changed for sure; MySQL still counts.")
-            else:
-                found = compared.result()
-                if found.none:
-                    click.echo(found.words)
-                    return
-                progress.narrate(found.words)
+            if not compared.sure and (found := compared.result()).none:
+                click.echo(found.words)
+                return
             with importing_dagster():  # not before: this takes longest, and mostly nothing changed
                 from warehouse.materialize import load_changed
             load_changed(compared, began, force=force)

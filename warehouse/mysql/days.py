@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,14 +20,17 @@ from warehouse.mysql.plan import Days, Plan, check_days, quote
 from warehouse.mysql.session import (
     SAFE,
     connect,
+    optional,
     plain_errors,
     rows,
     session_statements,
+    stop,
     wait_as_long_as_it_takes,
 )
 from warehouse.mysql.url import Server
 
 UPDATED, ID = "updated_at", "id"
+PATIENCE_SECONDS = 10.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _SECONDS = {
@@ -68,12 +72,20 @@ class Asked:
     _counted: Future[list[tuple[Any, ...]]]
     _server: Server
 
-    def fingerprints(self) -> dict[date, Fingerprint]:
+    def fingerprints(self, say: Callable[[str], None]) -> dict[date, Fingerprint]:
         """Wait for MySQL to count, and return the fingerprint of each day that has rows.
+
+        Args:
+            say: Told now and then that it still counts.
 
         Raises:
             WarehouseError: MySQL refuses, or went away.
         """
+        began = time.monotonic()
+        while not wait([self._counted], PATIENCE_SECONDS).done:
+            say(
+                f"MySQL still counts the rows of each day: {time.monotonic() - began:.0f} s so far."
+            )
         with plain_errors(self._server):
             counted = self._counted.result()
         newest = self.newest or {day: _moment(value) for day, _, _, value in _dated(counted)}
@@ -107,20 +119,22 @@ def ask_days(
             for statement in session_statements(plan.mariadb, budget_seconds):
                 rows(connection, statement)
             wait_as_long_as_it_takes(connection)
-            if where or not _has_index(connection, plan, days.column):
+            # Where there is but one connection, nothing else can be read meanwhile.
+            alone = optional(connection, "SELECT @@SESSION.max_user_connections") == [(1,)]
+            if where or alone or not _has_index(connection, plan, days.column):
                 # Grouped by the bare column, the server would read each row by way of an index on
                 # it: seven times the time of reading them in a row.
                 day = f"DATE({quote(days.column)})"
                 counting = _grouped(plan, day, count | latest, days, where, comment)
             else:
                 day = quote(days.column)
-                inside = None if _all_inside(connection, plan, days) else days
+                inside = None if _all_inside(connection, plan, days, comment) else days
                 # By itself: the server then jumps along the index, from day to day.
                 told = rows(connection, _grouped(plan, day, latest, inside, None, comment))
                 newest = {day: _moment(value) for day, _, _, value in _dated(told)}
                 counting = _grouped(plan, day, count, inside, None, comment)
         with ThreadPoolExecutor(1, thread_name_prefix="mysql-counts") as pool:
-            counted = pool.submit(rows, connection, counting)
+            counted = pool.submit(_last_rows, connection, counting)
             try:
                 yield Asked(newest, counted, plan.server)
             finally:
@@ -128,11 +142,18 @@ def ask_days(
                     _stop(plan.server, connection)
 
 
+def _last_rows(connection: Connection[Any], sql: str) -> list[tuple[Any, ...]]:
+    """Ask, and hang up: an account may have few connections, and others come after this one."""
+    try:
+        return rows(connection, sql)
+    finally:
+        connection.close()
+
+
 def _stop(server: Server, connection: Connection[Any]) -> None:
     """Have MySQL end a query whose answer nobody waits for any more, and wake who reads it."""
-    with suppress(Exception), connect(server) as other:
-        rows(other, f"KILL QUERY {connection.thread_id()}")  # type: ignore[no-untyped-call]
-    with suppress(OSError):
+    stop(server, "SELECT %s", connection.thread_id())  # type: ignore[no-untyped-call]
+    with suppress(OSError, AttributeError):  # it may have ended by now
         connection._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
 
 
@@ -184,10 +205,10 @@ def _has_index(connection: Connection[Any], plan: Plan, name: str) -> bool:
     )
 
 
-def _all_inside(connection: Connection[Any], plan: Plan, days: Days) -> bool:
+def _all_inside(connection: Connection[Any], plan: Plan, days: Days, comment: str) -> bool:
     """Whether a condition on the days would leave nothing out: it costs a third of the walk."""
     day = quote(days.column)
-    ends = rows(connection, f"SELECT MIN({day}), MAX({day}) FROM {quote(plan.table)}")
-    ((first, last),) = ends  # a look at each end of the index
+    ends = plan.query(f"MIN({day}), MAX({day})", None, comment, None)
+    ((first, last),) = rows(connection, ends)  # a look at each end of the index
     ((since, until),) = days.ranges
     return first is not None and str(since) <= first and last <= str(until)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from warehouse.mysql.plan import Days, Plan, check_days, describe
 from warehouse.mysql.readers import READERS, Batches, choose_reader, conform, wire_schema
-from warehouse.mysql.session import connect, plain_errors, rows, session_statements
+from warehouse.mysql.session import connect, plain_errors, session_statements, stop
 from warehouse.mysql.url import Server
 
 OnProgress = Callable[[int, float], None]
@@ -87,9 +87,7 @@ class Extraction:
         try:
             yield
         except (KeyboardInterrupt, GeneratorExit):
-            with suppress(Exception), connect(self.plan.server) as connection:
-                for (number,) in rows(connection, _RUNNING, self.sql):
-                    rows(connection, f"KILL QUERY {number}")
+            stop(self.plan.server, _RUNNING, self.sql)
             raise
 
     def _waiting(self, tick: Callable[[], None]) -> Callable[[float], None]:

@@ -6,7 +6,7 @@ import os
 import re
 import ssl
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pymysql
@@ -20,6 +20,8 @@ from warehouse.mysql.url import Server
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 """How long a short question may take, the greeting of the server included."""
+STOP_SECONDS = 2.0
+"""How long somebody who wants to leave waits for a server that no longer answers."""
 
 # Integers and doubles as such; everything else as the server wrote it (text or bytes).
 _CONVERSIONS: dict[Any, Any] = {
@@ -55,8 +57,12 @@ def session_statements(mariadb: bool, budget_seconds: float | None) -> list[str]
 
 
 @contextmanager
-def connect(server: Server) -> Iterator[Connection[Any]]:
+def connect(server: Server, within: float | None = None) -> Iterator[Connection[Any]]:
     """Open a connection for short questions, in UTC; its rows hold int, float, str and bytes only.
+
+    Args:
+        server: Where.
+        within: So many seconds the server has to answer; None for as many as is polite.
 
     Raises:
         WarehouseError: the server cannot be reached or refuses; says why.
@@ -73,14 +79,17 @@ def connect(server: Server) -> Iterator[Connection[Any]]:
             ssl_disabled=server.tls == "disabled",
             charset="utf8mb4",
             autocommit=True,
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=ANSWER_SECONDS,
+            connect_timeout=within or CONNECT_SECONDS,
+            read_timeout=within or ANSWER_SECONDS,
             program_name="warehouse",
             init_command=UTC,
             conv=_CONVERSIONS,
         )
-    with closing(connection):
+    try:
         yield connection
+    finally:
+        if connection.open:
+            connection.close()
 
 
 def _tls_context(server: Server) -> ssl.SSLContext | None:
@@ -114,6 +123,18 @@ def _tls_context(server: Server) -> ssl.SSLContext | None:
 def wait_as_long_as_it_takes(connection: Connection[Any]) -> None:
     """Lift the limit on short questions: a long query may work an hour for its first row."""
     connection._read_timeout = None  # type: ignore[attr-defined]  # it has no other way
+
+
+def stop(server: Server, find: str, *values: object) -> None:
+    """Have MySQL end the connections of this account that a query finds, if it answers at all.
+
+    Args:
+        server: Where.
+        find: SQL that selects their numbers, with its values.
+    """
+    with suppress(Exception), connect(server, within=STOP_SECONDS) as connection:
+        for (number,) in rows(connection, find, *values):
+            rows(connection, f"KILL {number}")
 
 
 def rows(connection: Connection[Any], sql: str, *values: object) -> list[tuple[Any, ...]]:

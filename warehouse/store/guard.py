@@ -28,6 +28,6 @@ def check_shrink(table: str, before: int, after: int, allowed: float) -> None:
         f"{table} had {before:,} rows and would have {after:,} after this load: {lost:,} fewer, "
         f"and WAREHOUSE_MAX_SHRINK={allowed:g} allows {may_go:,}.",
         safe=SAFE,
-        todo="If that is right, say so: `just materialize … --force`, or in the UI the run tag "
+        todo="If that is right, say so: with --force, or in the UI by the run tag "
         "warehouse/force=true.",
     )

@@ -124,11 +124,12 @@ def changed_columns(connection: duckdb.DuckDBPyConnection, table: str, select: s
     )
     if there == come:
         return ""
-    new, old = (
-        ", ".join(f"{name} {type_}" for name, type_ in sorted(columns)) or "nothing"
-        for columns in (come - there, there - come)
+    told = {"new": come - there, "gone": there - come}
+    return "; ".join(
+        f"{what} are {', '.join(f'{name} {type_}' for name, type_ in sorted(columns))}"
+        for what, columns in told.items()
+        if columns
     )
-    return f"new are {new}; gone are {old}"
 
 
 def _interruptibly(
