@@ -69,9 +69,7 @@ def surely_changed(
     return [
         day
         for day in days
-        if day not in cached
-        or not cached[day].settled
-        or cached[day].fingerprint.newest != newest.get(day)
+        if _unsure(day, cached) or cached[day].fingerprint.newest != newest.get(day)
     ]
 
 
@@ -82,7 +80,10 @@ def changed_days(
     return [
         day
         for day in days
-        if day not in cached
-        or not cached[day].settled
-        or cached[day].fingerprint != source.get(day, EMPTY)
+        if _unsure(day, cached) or cached[day].fingerprint != source.get(day, EMPTY)
     ]
+
+
+def _unsure(day: date, cached: Mapping[date, CachedDay]) -> bool:
+    """Whether a day must be read whatever its fingerprint is."""
+    return day not in cached or not cached[day].settled
