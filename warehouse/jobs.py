@@ -18,10 +18,9 @@ from warehouse.mysql.plan import Days
 from warehouse.partitions import SEPARATOR, parse_days, span
 from warehouse.ranges import all_days, ranges
 from warehouse.refresh import Comparison, Difference, compare
-from warehouse.settings import load_settings
 from warehouse.store import days as store_days
 from warehouse.store import snapshots
-from warehouse.store.io_manager import column_schema
+from warehouse.store.io_manager import column_schema, next_snapshot
 from warehouse.store.stream import SCHEMA, insert
 from warehouse.tables import DAY_COLUMN, ORDERS_DAILY
 from warehouse.views import View
@@ -110,19 +109,11 @@ def _load(
     context: dg.OpExecutionContext, compared: Comparison
 ) -> Iterator[dg.AssetMaterialization]:
     """Replace the days that differ, and drop those that are none any more."""
-    settings = load_settings()
     first, last = span()
     whole = (compared.sure or compared.result().days) == all_days(first, last)
     events: list[dg.AssetMaterialization] = []
-    with snapshots.write(
-        settings.path,
-        keep=settings.keep_snapshots,
-        who=f"{ORDERS_DAILY}, run {context.run_id}",
-        memory_limit=settings.memory_limit,
-        replacing=[f'{SCHEMA}."{ORDERS_DAILY}"'] if whole else [],
-        part_of=context.run_id,
-        say=context.log.info,
-    ) as connection:
+    replacing = [f'{SCHEMA}."{ORDERS_DAILY}"'] if whole else []
+    with next_snapshot(context, ORDERS_DAILY, replacing) as connection:
         for days in _in_turn(compared):
             if not whole:
                 store_days.remove(connection, ORDERS_DAILY, DAY_COLUMN, days)
@@ -146,7 +137,7 @@ def _read(
     """Read some days with one SELECT, and say so of each."""
     extraction = ask(context, ORDERS_DAILY, days)
     rows_by_day: dict[date, int] = {}
-    rows = stream(context, ORDERS_DAILY, days, extraction, rows_by_day.update)
+    rows = stream(context, ORDERS_DAILY, days, extraction, rows_by_day.update, guarded=False)
     insert(connection, ORDERS_DAILY, rows)
     told = {
         **origin(extraction),

@@ -59,14 +59,7 @@ def load(
                 {"dagster/partition_row_count": count}, partition_key=day.isoformat()
             )
 
-    rows = stream(context, table, days, extraction, on_days)
-    record = rows.finish
-
-    def finish(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
-        guard_shrink(context, connection, table)
-        return record(connection)
-
-    rows.finish = finish
+    rows = stream(context, table, days, extraction, on_days, guarded=True)
     yield dg.MaterializeResult(value=rows, metadata=origin(extraction))
     say_loaded(context, table, extraction)
 
@@ -162,6 +155,8 @@ def stream(
     days: Days | None,
     extraction: Extraction,
     on_days: Callable[[Mapping[date, int]], None],
+    *,
+    guarded: bool,
 ) -> TableStream:
     """Return the rows on their way, with what is to be published together with them.
 
@@ -171,6 +166,7 @@ def stream(
         days: Only these days of it.
         extraction: The load, not begun.
         on_days: Told how many rows each of the days has, when they are stored.
+        guarded: See to `guard_shrink` with the last row; who reads more after it does so later.
 
     Raises:
         WarehouseError: a view would not work on the columns to come.
@@ -199,6 +195,8 @@ def stream(
             progress.close()
 
     def finish(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
+        if guarded:
+            guard_shrink(context, connection, table)
         _comment(connection, table, plan)
         if days:
             if days.ranges == (span(),):

@@ -12,7 +12,7 @@ from warehouse.code_links import code_link
 from warehouse.lineage import Column, trace
 from warehouse.settings import Settings, load_settings
 from warehouse.store import preview, snapshots
-from warehouse.store.io_manager import column_schema, part_of
+from warehouse.store.io_manager import column_schema, next_snapshot
 from warehouse.tables import SOURCES
 from warehouse.views import View, column_comments, stored_versions, write_views
 from warehouse.words import counted
@@ -80,14 +80,7 @@ def _write(
     gone = stored.keys() - {view.name for view in views}
     if not gone and all(stored.get(view.name) == view.version for view in chosen):
         return []
-    with snapshots.write(
-        settings.path,
-        keep=settings.keep_snapshots,
-        memory_limit=settings.memory_limit,
-        who=f"views, run {context.run.run_id}",
-        part_of=part_of(context.run),
-        say=context.log.info,
-    ) as connection:
+    with next_snapshot(context, "views") as connection:
         return write_views(connection, views, only={view.name for view in chosen})
 
 

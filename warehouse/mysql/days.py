@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -172,9 +173,8 @@ def _checksum(plan: Plan) -> str:
     """Return the checksum of `Fingerprint` as SQL for MySQL; a row without a time has no part."""
     updated, number = plan.column(UPDATED), plan.column(ID)
     assert updated and number
-    kind = updated.mysql_type.replace("(0)", "").partition("(")
-    name = kind[0] + ("(n)" if kind[1] else "")
-    seconds = _SECONDS.get(name, _SECONDS["other"]).format(c=quote(UPDATED))
+    kind = re.sub(r"\d", "n", updated.mysql_type)
+    seconds = _SECONDS.get(kind, _SECONDS["other"]).format(c=quote(UPDATED))
     if countable(number.duckdb_type):
         return f"BIT_XOR({seconds} * ({quote(ID)} & {ID_BITS}))"
     return f"SUM({seconds})"

@@ -34,9 +34,7 @@ def record(
         '"asked_at" TIMESTAMPTZ, "run_id" VARCHAR)'
     )
     days = list(rows)
-    connection.execute(
-        f"DELETE FROM {TABLE} WHERE table_name = ? AND list_contains(?::DATE[], day)", [table, days]
-    )
+    _strike(connection, table, days)
     connection.execute(
         f"INSERT INTO {TABLE} SELECT ?, unnest(?::DATE[]), unnest(?::BIGINT[]), ?, ?",
         [table, days, list(rows.values()), asked_at, run_id],
@@ -50,10 +48,14 @@ def forget(
     outside = [day for day in days(connection, table) if not first <= day <= last]
     if outside:
         remove(connection, table, column, outside)
-        connection.execute(
-            f"DELETE FROM {TABLE} WHERE table_name = ? AND list_contains(?::DATE[], day)",
-            [table, outside],
-        )
+        _strike(connection, table, outside)
+
+
+def _strike(connection: duckdb.DuckDBPyConnection, table: str, days: list[date]) -> None:
+    """Take days out of the list."""
+    connection.execute(
+        f"DELETE FROM {TABLE} WHERE table_name = ? AND list_contains(?::DATE[], day)", [table, days]
+    )
 
 
 def days(connection: duckdb.DuckDBPyConnection, table: str) -> set[date]:

@@ -113,6 +113,24 @@ def covers_all(keys: Sequence[str], partitions: dg.PartitionsDefinition[str] | N
     return partitions is not None and set(keys) >= set(partitions.get_partition_keys())
 
 
+def next_snapshot(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    what: str,
+    replacing: Sequence[str] = (),
+) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    """Write a snapshot from within an asset or an op, see `snapshots.write`."""
+    settings = load_settings()
+    return snapshots.write(
+        settings.path,
+        keep=settings.keep_snapshots,
+        memory_limit=settings.memory_limit,
+        who=f"{what}, run {context.run.run_id}",
+        replacing=replacing,
+        part_of=part_of(context.run),
+        say=context.log.info,
+    )
+
+
 class SnapshotClient(DuckDbClient):
     """Where the I/O manager gets its connections: a private copy to write, a snapshot to read."""
 

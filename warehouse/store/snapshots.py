@@ -286,7 +286,7 @@ def write(
         replacing: Tables that the caller will create anew; gone when the `with` begins, so that
             the file does not hold them twice.
         base: The snapshot to start from instead of the newest one.
-        part_of: The run, refresh or backfill of which this write is a part. Its earlier parts are
+        part_of: The run or backfill of which this write is a part. Its earlier parts are
             no state that anybody asked for: they go first, and history counts what was asked for.
         say: Told who is waited for.
 
