@@ -136,13 +136,6 @@ def test_no_server(warehouse_env: WarehouseEnv, url: str, text: str) -> None:
     assert "room for a refresh" in done.stdout, "the others still run"
 
 
-def test_a_reader_that_cannot_connect(warehouse_env: WarehouseEnv) -> None:
-    warehouse_env.configure(mysql_reader="connectorx")
-    found = bad(said())
-    assert found["reader"].verdict is FAILURE
-    assert "cannot use the embedded sample server" in found["reader"].text
-
-
 TLS = Tls("TLSv1.3", "AES")
 
 

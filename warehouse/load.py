@@ -10,7 +10,7 @@ import dagster as dg
 import duckdb
 
 from warehouse.mysql.days import UPDATED
-from warehouse.mysql.extract import Extraction, open_extraction
+from warehouse.mysql.extract import Extraction, Invalid, open_extraction
 from warehouse.mysql.plan import Days, Plan
 from warehouse.origin import source
 from warehouse.partitions import span
@@ -73,7 +73,6 @@ def ask(context: Context, table: str, days: Days | None = None) -> Extraction:
         where=settings.orders_where,
         days=days,
         comment=f"warehouse asset={table} run={context.run.run_id}",
-        reader=settings.mysql_reader,
         budget_seconds=settings.query_budget_seconds,
     )
 
@@ -149,6 +148,26 @@ def _check_views(settings: Settings, views: list[View], table: str, extraction: 
     check_views(views, tables)
 
 
+def _begin(context: Context, table: str, days: Days | None, extraction: Extraction) -> None:
+    """Send the SELECT, and wait for the first rows."""
+    plan = extraction.plan
+    what = f"`{plan.table}`" + (f", {days.words}," if days else "")
+    about = "" if days else f", about {plan.rows_estimate:,} rows"
+    context.log.info(
+        f"Querying MySQL: one SELECT of {what} at {plan.server.name} "
+        f"(MySQL {plan.server_version}{about})."
+    )
+    if plan.hidden:
+        context.log.warning(
+            f"The account may not read all columns of `{plan.table}`: left out are {plan.hidden}."
+        )
+    progress = Progress(context.log.info, table, 0)
+    try:
+        extraction.begin(progress.update)
+    finally:
+        progress.close()
+
+
 def stream(
     context: Context,
     table: str,
@@ -174,15 +193,14 @@ def stream(
     settings = load_settings()
     views = load_views(KNOWN_TABLES)
     _check_views(settings, views, table, extraction)
+    planned = extraction.plan
+    # Nobody waits for this load's turn to write before MySQL has sent something.
+    _begin(context, table, days, extraction)
     plan = extraction.plan
+    if plan is not planned:
+        _check_views(settings, views, table, extraction)
 
     def batches() -> Iterator[Any]:
-        what = f"`{plan.table}`" + (f", {days.words}," if days else "")
-        about = "" if days else f", about {plan.rows_estimate:,} rows"
-        context.log.info(
-            f"Querying MySQL: one SELECT of {what} at {plan.server.name} "
-            f"(MySQL {plan.server_version}{about}), read with {extraction.reader}."
-        )
         progress = Progress(context.log.info, table, 0 if days else plan.rows_estimate)
 
         def on_progress(rows: int, seconds: float) -> None:
@@ -209,20 +227,38 @@ def stream(
         ledger.record(connection, receipt)
         # A view whose text changed with its columns goes out with them, in one snapshot.
         write_views(connection, views, only=stored_versions(connection))
-        for column, count in receipt.invalid_dates.items():
-            context.log.warning(
-                f"`{column}`: {count:,} zero, partial or impossible dates in MySQL, NULL here."
-            )
+        _say_changed(context, extraction)
         return _counts(receipt)
 
     made = TableStream(
         schema=extraction.schema,
         batches=batches(),
         select=", ".join(column.rebuild for column in plan.columns),
+        valid={column.name: column.valid for column in plan.columns if column.valid},
+        on_invalid=extraction.note_invalid,
         where=_within(days) if days else "true",
         finish=finish,
     )
     return made
+
+
+def _counted(invalid: Mapping[str, Invalid]) -> dict[str, int]:
+    return {column: one.count for column, one in invalid.items()}
+
+
+def _say_changed(context: Context, extraction: Extraction) -> None:
+    """Say which values have no counterpart here, and what MySQL warned of."""
+    for kept, what in (
+        (extraction.invalid_dates, "zero, partial or impossible dates"),
+        (extraction.invalid_values, "values that are no UTF-8 or no JSON"),
+    ):
+        for column, invalid in kept.items():
+            context.log.warning(
+                f"`{column}`: {invalid.count:,} {what} in MySQL, NULL here; the first one is "
+                f"that of {invalid.first}."
+            )
+    for text in extraction.warnings:
+        context.log.warning(f"MySQL warned: {text}")
 
 
 def _within(days: Days) -> str:
@@ -272,7 +308,10 @@ def _receipt(run_id: str, table: str, extraction: Extraction) -> ledger.Receipt:
         gtid=plan.gtid,
         source_version=plan.version,
         query=extraction.sql,
-        invalid_dates=extraction.invalid_dates,
+        invalid_dates=_counted(extraction.invalid_dates),
+        invalid_values=_counted(extraction.invalid_values),
+        first_invalid={column: invalid.first for column, invalid in extraction.invalid.items()},
+        hidden_columns=plan.hidden or None,
         run_id=run_id,
     )
 
@@ -283,7 +322,6 @@ def origin(extraction: Extraction) -> dict[str, Any]:
     return {
         "source": f"{plan.server.address}/{plan.table}",
         "server_version": plan.server_version,
-        "reader": extraction.reader,
         "query": dg.MetadataValue.md(f"```sql\n{extraction.sql}\n```"),
         "select_statements": 1,
     } | {
@@ -292,6 +330,7 @@ def origin(extraction: Extraction) -> dict[str, Any]:
             "binlog_position": plan.binlog,
             "gtid": plan.gtid,
             "source_version": plan.version,
+            "hidden_columns": plan.hidden,
         }.items()
         if value
     }
@@ -304,4 +343,10 @@ def _counts(receipt: ledger.Receipt) -> dict[str, Any]:
         "bytes": receipt.bytes,
         "rows_per_second": round(receipt.rows / max(receipt.seconds, 1e-3)),
         "invalid_dates": dg.MetadataValue.json(dict(receipt.invalid_dates)),
+        "invalid_values": dg.MetadataValue.json(
+            {
+                column: {"count": count, "first": receipt.first_invalid[column]}
+                for column, count in receipt.invalid_values.items()
+            }
+        ),
     }

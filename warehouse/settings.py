@@ -42,8 +42,8 @@ class Settings(BaseSettings):
     )
     mysql_reader: Literal["auto", "connectorx", "pymysql"] = Field(
         "auto",
-        description="Who reads the result: `connectorx` (fast), `pymysql` (connects everywhere), "
-        "or `auto`: the fast one wherever it can connect.",
+        description="One reader serves every server: `auto`. The names of the two that earlier "
+        "versions had are still accepted, and mean the same.",
     )
     orders_table: str = Field("orders", description="The table in MySQL that is loaded.")
     orders_where: str | None = Field(

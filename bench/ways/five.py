@@ -145,8 +145,7 @@ def main() -> None:
     counts = run_warehouse(again) if how == "warehouse" else run_job(WAYS[how], again)
     seconds = time.perf_counter() - began
     versions = {
-        name: version(name)
-        for name in ("dagster", "duckdb", "connectorx", "pandas", "pyarrow", "pymysql")
+        name: version(name) for name in ("dagster", "duckdb", "pandas", "pyarrow", "pymysql")
     }
     print(json.dumps({"seconds": seconds, "counts": counts, "versions": versions}))
 

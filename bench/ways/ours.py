@@ -37,7 +37,7 @@ def main() -> None:
     # The step succeeds when the I/O manager is back, and that is when everyone can read it.
     seconds = at[dg.DagsterEventType.STEP_SUCCESS] - at[dg.DagsterEventType.STEP_START]
     versions = {
-        name: version(name) for name in ("dagster", "duckdb", "connectorx", "pyarrow", "pandas")
+        name: version(name) for name in ("dagster", "duckdb", "pymysql", "pyarrow", "pandas")
     }
     print(
         json.dumps(

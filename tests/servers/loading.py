@@ -1,4 +1,4 @@
-"""A load without Dagster: straight into an in-memory DuckDB, by either reader."""
+"""A load without Dagster: straight into an in-memory DuckDB."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from tests.servers.launch import Database
 from warehouse.mysql.extract import Extraction, open_extraction
 from warehouse.mysql.url import parse_url
 
-READERS = ("connectorx", "pymysql")
 Loaded = tuple[duckdb.DuckDBPyConnection, Extraction]
 
 
-def load(database: Database, table: str, reader: str, where: str | None = None) -> Loaded:
+def load(database: Database, table: str, where: str | None = None) -> Loaded:
     """Load a table into an in-memory DuckDB."""
-    extraction = open_extraction(parse_url(database.url()), table, reader=reader, where=where)
+    extraction = open_extraction(parse_url(database.url()), table, where=where)
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     rows = pa.RecordBatchReader.from_batches(extraction.schema, extraction.batches())

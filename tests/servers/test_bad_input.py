@@ -18,7 +18,7 @@ from warehouse.errors import WarehouseError
 def shop(server: Database, warehouse_env: WarehouseEnv) -> Database:
     """A server with orders, and a warehouse that holds the first of them."""
     make_orders(server, [order(1)])
-    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql")
+    warehouse_env.configure(mysql_url=server.url())
     warehouse_env.run()
     make_orders(server, [order(number) for number in range(1, 6)])
     server.clear_log()
@@ -107,7 +107,7 @@ def test_settings_that_are_wrong(shop: Database, warehouse_env: WarehouseEnv) ->
     )
     wrong = []
     for name, (settings, expected) in cases.items():
-        warehouse_env.configure(**{**right, "mysql_url": url, "mysql_reader": "pymysql"})
+        warehouse_env.configure(**{**right, "mysql_url": url})
         warehouse_env.configure(**settings)
         text = failure(warehouse_env, "mysql_orders")
         if not re.search(expected, text):
@@ -115,8 +115,8 @@ def test_settings_that_are_wrong(shop: Database, warehouse_env: WarehouseEnv) ->
     assert not wrong, "\n\n".join(wrong)
 
 
-def test_a_wrong_condition_with_connectorx(shop: Database, warehouse_env: WarehouseEnv) -> None:
-    warehouse_env.configure(mysql_reader="connectorx", orders_where="colour = 1")
+def test_a_wrong_condition_names_the_server(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    warehouse_env.configure(orders_where="colour = 1")
     text = failure(warehouse_env, "mysql_orders")
     assert f"reader@{shop.host}" in text
     assert "Correct WAREHOUSE_ORDERS_WHERE" in text

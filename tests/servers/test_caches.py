@@ -587,11 +587,3 @@ def test_a_row_that_no_packet_holds_is_named(cache: Database) -> None:
         materialize(kept(lambda: pd.DataFrame({"text": ["short", "x" * packet]})))
     assert cache.run("SELECT n FROM cache.cache_kept") == [(1,)]
     assert cache.run("SHOW TABLES IN cache LIKE '%new'") == []
-
-
-def test_the_type_map_fits_the_source_s() -> None:
-    """Each type that a cache table may have is one that the project reads."""
-    from warehouse.mysql.types import TYPES
-
-    for mysql_type in columns.MYSQL_TYPES.values():
-        assert mysql_type.lower() in TYPES or mysql_type.lower().split("(")[0] in TYPES

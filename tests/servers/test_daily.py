@@ -35,7 +35,7 @@ def on(day: str, number: int) -> Row:
 def shop(server: Database, warehouse_env: WarehouseEnv) -> Database:
     """Three days with orders, and a fourth without."""
     make_orders(server, [on(D1, 1), on(D1, 2), on(D2, 3), on(D3, 4), on(D3, 5), on(D3, 6)])
-    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql", max_shrink=1)
+    warehouse_env.configure(mysql_url=server.url(), max_shrink=1)
     return server
 
 

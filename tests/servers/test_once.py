@@ -8,7 +8,6 @@ import pytest
 
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import Database
-from tests.servers.loading import READERS
 from tests.servers.orders import insert, make_orders, order
 from warehouse.materialize import run
 
@@ -19,7 +18,7 @@ VIEWS = ("orders_cleaned", "orders_summary", "completed_orders", "pending_orders
 def shop(server: Database, warehouse_env: WarehouseEnv) -> Database:
     """A server with three orders, and a warehouse that knows it."""
     make_orders(server, [order(1), order(2, "pending"), order(3, " Pending")])
-    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql")
+    warehouse_env.configure(mysql_url=server.url())
     server.clear_log()
     return server
 
@@ -29,11 +28,7 @@ def reads_orders(queries: list[str]) -> list[str]:
     return [query for query in queries if re.search(r"(FROM|JOIN)\s+`?orders\b", query, re.I)]
 
 
-@pytest.mark.parametrize("reader", READERS)
-def test_everything_takes_one_select(
-    shop: Database, warehouse_env: WarehouseEnv, reader: str
-) -> None:
-    warehouse_env.configure(mysql_reader=reader)
+def test_everything_takes_one_select(shop: Database, warehouse_env: WarehouseEnv) -> None:
     result = warehouse_env.run()
 
     assert result.success
@@ -72,7 +67,7 @@ def test_downstream_sends_nothing(shop: Database, warehouse_env: WarehouseEnv) -
 def test_downstream_needs_no_server(mariadb: Database, warehouse_env: WarehouseEnv) -> None:
     mariadb.start()
     make_orders(mariadb, [order(1), order(2), order(3)])
-    warehouse_env.configure(mysql_url=mariadb.url(), mysql_reader="pymysql")
+    warehouse_env.configure(mysql_url=mariadb.url())
     warehouse_env.run("mysql_orders")
     mariadb.stop()
 

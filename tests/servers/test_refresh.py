@@ -39,9 +39,7 @@ def shop(server: Database, warehouse_env: WarehouseEnv) -> Database:
             for k in (1, 2)
         ],
     )
-    warehouse_env.configure(
-        mysql_url=server.url(), mysql_reader="pymysql", max_shrink=1, daily_start=START
-    )
+    warehouse_env.configure(mysql_url=server.url(), max_shrink=1, daily_start=START)
     return server
 
 

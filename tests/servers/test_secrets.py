@@ -55,26 +55,16 @@ def test_a_password_that_was_not_encoded(warehouse_env: WarehouseEnv) -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "reader"),
-    [
-        ("orders_where", "connectorx"),
-        ("orders_where", "pymysql"),
-        ("orders_table", "auto"),
-        ("password", "auto"),
-        ("database", "auto"),
-        ("port", "auto"),
-        ("mysql_url", "auto"),
-    ],
+    "broken", ["orders_where", "orders_table", "password", "database", "port", "mysql_url"]
 )
 def test_in_an_error(
     server: Database,
     warehouse_env: WarehouseEnv,
     broken: str,
-    reader: str,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     make_orders(server, [order(1)])
-    warehouse_env.configure(mysql_url=server.url(), mysql_reader=reader)
+    warehouse_env.configure(mysql_url=server.url())
     wrong: dict[str, dict[str, str]] = {
         "orders_where": {"orders_where": f"id = = '{PASSWORD}'"},
         "orders_table": {"orders_table": "nonsense"},

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import Database
-from tests.servers.loading import READERS, load
+from tests.servers.loading import load
 from tests.servers.orders import make_orders, order
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT
@@ -18,11 +18,9 @@ from warehouse.settings import ROOT
 def test_an_empty_table(server: Database, warehouse_env: WarehouseEnv) -> None:
     make_orders(server)
     warehouse_env.configure(mysql_url=server.url())
-    for reader in READERS:
-        warehouse_env.configure(mysql_reader=reader)
-        warehouse_env.run()
-        assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(0,)]
-        assert warehouse_env.query("SELECT orders, revenue FROM order_stats") == [(0, None)]
+    warehouse_env.run()
+    assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(0,)]
+    assert warehouse_env.query("SELECT orders, revenue FROM order_stats") == [(0, None)]
 
 
 def test_an_account_that_may_not_read_a_column(
@@ -35,9 +33,7 @@ def test_an_account_that_may_not_read_a_column(
         "CREATE USER IF NOT EXISTS narrow@'%' IDENTIFIED BY 'narrow'",
         f"GRANT SELECT ({columns}) ON shop.orders TO narrow@'%'",
     )
-    warehouse_env.configure(
-        mysql_url=server.url(user="narrow", password="narrow"), mysql_reader="pymysql"
-    )
+    warehouse_env.configure(mysql_url=server.url(user="narrow", password="narrow"))
     warehouse_env.run("mysql_orders")
     ((names,),) = warehouse_env.query(
         "SELECT string_agg(column_name, ', ') FROM duckdb_columns() "
@@ -51,7 +47,7 @@ def test_a_column_that_a_view_names_is_not_there(
 ) -> None:
     make_orders(server, [order(1)])
     server.run("ALTER TABLE orders DROP COLUMN customer_id")
-    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql")
+    warehouse_env.configure(mysql_url=server.url())
     with pytest.raises(WarehouseError) as caught:
         warehouse_env.run()
 
@@ -64,8 +60,7 @@ def test_a_column_that_a_view_names_is_not_there(
     assert not warehouse_env.path.exists()
 
 
-@pytest.mark.parametrize("reader", READERS)
-def test_a_view_in_mysql(server: Database, reader: str) -> None:
+def test_a_view_in_mysql(server: Database) -> None:
     """What a table cannot give, a view over it may."""
     make_orders(server, [order(1), order(2, "pending")])
     server.run(
@@ -73,7 +68,7 @@ def test_a_view_in_mysql(server: Database, reader: str) -> None:
         "TIMESTAMP(order_date) AS moment, CAST('{}' AS CHAR) AS text FROM orders "
         "WHERE status = 'pending'"
     )
-    connection, _ = load(server, "waiting", reader)
+    connection, _ = load(server, "waiting")
     assert connection.execute("SELECT id, order_date, twice::VARCHAR FROM loaded").fetchall() == [
         (2, date(2024, 1, 1), "21.00")
     ]
@@ -85,7 +80,7 @@ def test_columns_that_are_computed_or_hidden(server: Database) -> None:
         "twice INT AS (n * 2) VIRTUAL, thrice INT AS (n * 3) STORED)",
         "INSERT INTO t (n, hidden) VALUES (1, 9)",
     )
-    connection, _ = load(server, "t", "pymysql")
+    connection, _ = load(server, "t")
     assert connection.table("loaded").columns == ["n", "hidden", "twice", "thrice"]
     assert connection.table("loaded").fetchall() == [(1, 9, 2, 3)]
 
@@ -126,7 +121,7 @@ def test_comments_are_carried_over(server: Database, warehouse_env: WarehouseEnv
         "ALTER TABLE orders COMMENT = 'What the shop''s sold'",
         "ALTER TABLE orders MODIFY amount DECIMAL(12,2) NOT NULL COMMENT 'Total; \"gross\"'",
     )
-    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql")
+    warehouse_env.configure(mysql_url=server.url())
     result = warehouse_env.run("mysql_orders")
     assert warehouse_env.query(
         "SELECT comment FROM duckdb_tables() WHERE table_name = 'mysql_orders'"

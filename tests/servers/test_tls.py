@@ -15,7 +15,6 @@ from cryptography.x509.oid import NameOID
 
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import PASSWORD, Database
-from tests.servers.loading import READERS
 from tests.servers.orders import make_orders, order
 from warehouse.errors import WarehouseError
 from warehouse.mysql.extract import open_extraction
@@ -25,14 +24,8 @@ from warehouse.settings import ROOT
 Connect = Callable[..., None]
 
 
-@pytest.fixture(params=READERS)
-def reader(request: pytest.FixtureRequest) -> str:
-    """Each reader."""
-    return str(request.param)
-
-
 @pytest.fixture
-def connect(mysql: Database, warehouse_env: WarehouseEnv, reader: str) -> Connect:
+def connect(mysql: Database, warehouse_env: WarehouseEnv) -> Connect:
     """Load from an account that may only connect over TLS, with parameters in the URL."""
     mysql.start()
     mysql.run(
@@ -43,7 +36,7 @@ def connect(mysql: Database, warehouse_env: WarehouseEnv, reader: str) -> Connec
 
     def load(**parameters: object) -> None:
         url = f"{mysql.url(user='careful')}?{urlencode(parameters)}"
-        warehouse_env.configure(mysql_url=url, mysql_reader=reader)
+        warehouse_env.configure(mysql_url=url)
         warehouse_env.run("mysql_orders")
         assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(1,)]
 
@@ -75,17 +68,13 @@ def test_verified(connect: Connect, mysql: Database) -> None:
     connect(ssl_mode="verify_ca", ssl_ca=mysql.data / "ca.pem")
 
 
-def test_a_client_certificate(connect: Connect, mysql: Database, reader: str) -> None:
+def test_a_client_certificate(connect: Connect, mysql: Database) -> None:
     files = {
         "ssl_ca": mysql.data / "ca.pem",
         "ssl_cert": mysql.data / "client-cert.pem",
         "ssl_key": mysql.data / "client-key.pem",
     }
-    if reader == "pymysql":
-        connect(ssl_mode="verify_ca", **files)
-        return
-    with pytest.raises(WarehouseError, match="ConnectorX cannot use a client certificate"):
-        connect(ssl_mode="verify_ca", **files)
+    connect(ssl_mode="verify_ca", **files)
 
 
 def test_a_server_of_somebody_else(connect: Connect, foreign_ca: Path) -> None:
@@ -117,14 +106,12 @@ def test_a_file_that_is_not_there(connect: Connect, tmp_path: Path) -> None:
         ("?ssl_mode=required", "SSL/TLS"),
     ],
 )
-def test_each_connection_is_as_asked(
-    mysql: Database, reader: str, parameters: str, transport: str
-) -> None:
+def test_each_connection_is_as_asked(mysql: Database, parameters: str, transport: str) -> None:
     mysql.start()
     make_orders(mysql, [order(1)])
     mysql.clear_log()
     server = parse_url(mysql.url() + parameters)
-    extraction = open_extraction(server, "orders", reader=reader)
+    extraction = open_extraction(server, "orders")
     assert sum(batch.num_rows for batch in extraction.batches()) == 1
 
     connections = mysql.connections()
@@ -132,9 +119,9 @@ def test_each_connection_is_as_asked(
     assert all(text.endswith(transport) for text in connections), connections
 
 
-def test_preferred_where_there_is_none(mariadb: Database, reader: str) -> None:
+def test_preferred_where_there_is_none(mariadb: Database) -> None:
     mariadb.start()
     make_orders(mariadb, [order(1)])
     server = parse_url(mariadb.url() + "?ssl_mode=preferred")
-    extraction = open_extraction(server, "orders", reader=reader)
+    extraction = open_extraction(server, "orders")
     assert sum(batch.num_rows for batch in extraction.batches()) == 1

@@ -24,7 +24,7 @@ AUTOMATION = {FROM_AUTOMATION_TAG: "true"}
 def shop(server: Database, warehouse_env: WarehouseEnv) -> Database:
     """Three orders."""
     make_orders(server, [order(1), order(2), order(3)])
-    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql")
+    warehouse_env.configure(mysql_url=server.url())
     return server
 
 

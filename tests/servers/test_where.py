@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.servers.launch import Database
-from tests.servers.loading import READERS, load
+from tests.servers.loading import load
 from tests.servers.orders import make_orders, order
 
 CONDITIONS = {
@@ -19,10 +17,7 @@ CONDITIONS = {
 NOTES = ["100% haéf ha?f", ":name", "%s", 'it\'s "quoted" \\ {x}', "żółć 🎁", None]
 
 
-@pytest.mark.parametrize("reader", READERS)
-def test_any_condition(server: Database, reader: str) -> None:
+def test_any_condition(server: Database) -> None:
     make_orders(server, [order(number, note=note) for number, note in enumerate(NOTES, 1)])
-    found = {
-        condition: load(server, "orders", reader, condition)[1].rows for condition in CONDITIONS
-    }
+    found = {condition: load(server, "orders", condition)[1].rows for condition in CONDITIONS}
     assert found == CONDITIONS

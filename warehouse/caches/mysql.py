@@ -53,10 +53,9 @@ class MySQLCache(dg.IOManager):
     same rows, and MySQL is asked for them once at most.
     """
 
-    def __init__(self, server: Server, reader: str) -> None:
-        """Know the database and who reads from it; nothing is asked of it yet."""
+    def __init__(self, server: Server) -> None:
+        """Know the database; nothing is asked of it yet."""
         self._server = server
-        self._reader = reader
         self._frames: dict[str, pd.DataFrame] = {}
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
@@ -114,7 +113,7 @@ class MySQLCache(dg.IOManager):
         """Fill a side table, and put it into the place of the old one with one RENAME."""
         new, old = quote(table + NEW), quote(table + OLD)
         owner = f"{_owner(asset)} run={run_id} write={uuid.uuid4().hex}"
-        with connect(self._server) as connection:
+        with connect(self._server, writes=True) as connection:
             wait_as_long_as_it_takes(connection)
             for statement in _SESSION:
                 rows(connection, statement)
@@ -189,9 +188,7 @@ class MySQLCache(dg.IOManager):
         return marks
 
     def _fetch(self, table: str, asset: str) -> pd.DataFrame:
-        extraction = open_extraction(
-            self._server, table, comment=f"{_owner(asset)} read", reader=self._reader
-        )
+        extraction = open_extraction(self._server, table, comment=f"{_owner(asset)} read")
         received = pa.Table.from_batches(extraction.batches(), extraction.schema)
         columns = extraction.plan.columns
         return _frame(received, [column for column in columns if column.name != ROW])
@@ -223,7 +220,7 @@ class SmartMySQLIOManager(dg.ConfigurableIOManagerFactory[MySQLCache]):
                 todo="Set it to the URL of an account that may write: docs/caches.md.",
             )
         try:
-            return MySQLCache(parse_url(url), settings.mysql_reader)
+            return MySQLCache(parse_url(url))
         except WarehouseError as error:
             raise _reworded(error) from None
 

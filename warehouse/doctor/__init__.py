@@ -33,7 +33,6 @@ CHECKS = (
     Check("privileges", source.privileges, needs="connection"),
     Check("limits", source.limits, needs="connection"),
     Check("table", source.table, needs="connection"),
-    Check("reader", source.reader, needs="table"),
     Check("select", source.select, needs="table"),
     Check("views", source.views, needs="table"),
     Check("index", source.index, needs="table"),

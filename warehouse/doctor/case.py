@@ -8,9 +8,8 @@ from typing import Any
 
 from pymysql.connections import Connection
 
-from warehouse.mysql.inspect import server_version
 from warehouse.mysql.plan import Plan, make_plan
-from warehouse.mysql.session import connect, plain_errors, rows, session_statements
+from warehouse.mysql.session import connect
 from warehouse.mysql.url import Server
 from warehouse.origin import source
 from warehouse.settings import Settings, load_settings
@@ -44,12 +43,8 @@ class Case:
     @cached_property
     def connection(self) -> Connection[Any]:
         """A session as a load has it: it only reads, in UTC."""
-        connection = self._open.enter_context(connect(self.server))
-        with plain_errors(self.server):
-            mariadb = "mariadb" in server_version(connection).lower()
-            for statement in session_statements(mariadb, self.settings.query_budget_seconds):
-                rows(connection, statement)
-        return connection
+        budget = self.settings.query_budget_seconds
+        return self._open.enter_context(connect(self.server, budget_seconds=budget))
 
     @cached_property
     def plan(self) -> Plan:

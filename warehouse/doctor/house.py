@@ -25,7 +25,7 @@ TIMES = 3
 """A refresh needs so many times the warehouse's size for a moment."""
 
 LOCK = ROOT / "requirements.lock"
-SHOWN = ("dagster", "duckdb", "connectorx", "pymysql", "pyarrow", "pandas")
+SHOWN = ("dagster", "duckdb", "pymysql", "pyarrow", "pandas")
 MOUNTS = Path("/proc/mounts")
 NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "gluster", "lustre", "fuse.")
 """How the types of network drives begin."""

@@ -10,12 +10,10 @@ from warehouse.errors import WarehouseError
 from warehouse.mysql import inspect
 from warehouse.mysql.days import UPDATED
 from warehouse.mysql.plan import check_days, quote
-from warehouse.mysql.readers import choose_reader, needs_pymysql
 from warehouse.mysql.session import plain_errors
 from warehouse.tables import DAY_COLUMN, KNOWN_TABLES, ORDERS, ORDERS_DAILY
 from warehouse.views import check_views, load_views
 
-PATIENCE_SECONDS = 30
 """DuckDB may keep MySQL waiting for a moment while it writes; the usual 60 are plenty."""
 
 
@@ -77,13 +75,6 @@ def privileges(case: Case) -> Iterator[Finding]:
 def limits(case: Case) -> Iterator[Finding]:
     """See that the server will not cut a long answer short."""
     found = inspect.limits(case.connection)
-    patience = found.get("net_write_timeout", PATIENCE_SECONDS)
-    if patience < PATIENCE_SECONDS:
-        yield warning(
-            f"net_write_timeout is {patience:.0f} s: MySQL hangs up on who takes no row for so "
-            "long, as DuckDB may on a busy disk.",
-            "Ask the DBA for the usual 60.",
-        )
     budget = case.settings.query_budget_seconds
     longest = found.get("max_statement_time") or found.get("max_execution_time") or 0
     if longest and budget is None:
@@ -104,21 +95,16 @@ def table(case: Case) -> Iterator[Finding]:
         f"`{plan.table}`: {len(plan.columns)} columns, each with a rule for its type; about "
         f"{plan.rows_estimate:,} rows."
     )
+    if plan.hidden:
+        yield warning(
+            f"The account may not read all columns of `{plan.table}`: a load leaves out "
+            f"{plan.hidden}.",
+            "Ask for SELECT on the table, if they are needed.",
+        )
     if plan.binlog:
         yield ok(f"The binary log stands at {plan.binlog}: receipts will say so.")
     else:
         yield ok("The binary log's position is not noted: there is none, or it may not be seen.")
-
-
-def reader(case: Case) -> Iterator[Finding]:
-    """Say who will read the rows, and why."""
-    wanted = case.settings.mysql_reader
-    chosen = choose_reader(case.plan, wanted)
-    why = "WAREHOUSE_MYSQL_READER says so"
-    if wanted == "auto":
-        reasons = needs_pymysql(case.plan)
-        why = f"ConnectorX cannot use {reasons[0]}" if reasons else "the fast one can connect"
-    yield ok(f"{chosen}: {why}.")
 
 
 def select(case: Case) -> Iterator[Finding]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -21,10 +20,10 @@ from warehouse.mysql.plan import Days, Plan, check_days, quote
 from warehouse.mysql.session import (
     SAFE,
     connect,
+    hang_up,
     optional,
     plain_errors,
     rows,
-    session_statements,
     stop,
     wait_as_long_as_it_takes,
 )
@@ -52,7 +51,7 @@ def check_fingerprints(plan: Plan, day: str) -> None:
     """
     check_days(plan, day)
     updated = plan.column(UPDATED)
-    if updated is None or updated.rule.lowest is None or plan.column(ID) is None:
+    if updated is None or not updated.has_days or plan.column(ID) is None:
         raise WarehouseError(
             f"`{plan.table}` needs a date in `{UPDATED}`, and `{ID}`, to tell which days changed.",
             safe=SAFE,
@@ -112,13 +111,11 @@ def ask_days(
     Raises:
         WarehouseError: MySQL refuses.
     """
-    with connect(plan.server) as connection:
+    with connect(plan.server, budget_seconds=budget_seconds) as connection:
         newest: dict[date, datetime | None] | None = None
         count = {"row_count": "COUNT(*)", "checksum": _checksum(plan)}
         latest = {"newest": f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', MAX({quote(UPDATED)}))"}
         with plain_errors(plan.server):
-            for statement in session_statements(plan.mariadb, budget_seconds):
-                rows(connection, statement)
             wait_as_long_as_it_takes(connection)
             # Where there is but one connection, nothing else can be read meanwhile.
             alone = optional(connection, "SELECT @@SESSION.max_user_connections") == [(1,)]
@@ -153,9 +150,8 @@ def _last_rows(connection: Connection[Any], sql: str) -> list[tuple[Any, ...]]:
 
 def _stop(server: Server, connection: Connection[Any]) -> None:
     """Have MySQL end a query whose answer nobody waits for any more, and wake who reads it."""
-    stop(server, "SELECT %s", connection.thread_id())  # type: ignore[no-untyped-call]
-    with suppress(OSError, AttributeError):  # it may have ended by now
-        connection._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+    stop(server, connection.thread_id())  # type: ignore[no-untyped-call]
+    hang_up(connection)
 
 
 def _dated(answer: list[tuple[Any, ...]]) -> Iterator[tuple[date, int, str | None, int | None]]:

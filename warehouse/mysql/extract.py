@@ -4,113 +4,326 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+from pymysql.connections import Connection
 
+from warehouse.errors import WarehouseError
+from warehouse.mysql.decode import Decoded, decode
 from warehouse.mysql.plan import Days, Plan, check_days, describe
-from warehouse.mysql.readers import READERS, Batches, choose_reader, conform, wire_schema
-from warehouse.mysql.session import connect, plain_errors, session_statements, stop
+from warehouse.mysql.protocol import Result, prepare
+from warehouse.mysql.session import (
+    SAFE,
+    connect,
+    hang_up,
+    optional,
+    plain_errors,
+    stop,
+    wait_as_long_as_it_takes,
+)
 from warehouse.mysql.url import Server
+from warehouse.mysql.watch import Watch
 
 OnProgress = Callable[[int, float], None]
 """Told the rows and the seconds so far."""
 
 BATCHES_AHEAD = 2
 TICK_SECONDS = 0.5
-SILENCE_SECONDS = 30
-"""After so long without a row, MySQL is asked on a second connection whether it is still there."""
 
-# The comment in the SQL names the run: this finds our query and nobody else's.
-_RUNNING = "SELECT id FROM information_schema.processlist WHERE info = %s"
+_CUT: dict[int, str] = {
+    1260: "GROUP_CONCAT was cut",
+    1301: "a value longer than max_allowed_packet became NULL",
+    1931: "rows were left out",
+    3854: "a text could not be converted",
+}
+"""Warnings of a SELECT that mean a changed value, and what they mean."""
+
+
+@dataclass
+class Invalid:
+    """Values of a column that have no counterpart, and are NULL here.
+
+    Attributes:
+        count: How many.
+        first: The primary key of the first of them, or which row it was.
+    """
+
+    count: int
+    first: str
 
 
 @dataclass
 class Extraction:
-    """One SELECT, not sent before the first batch is asked for.
+    """One SELECT, not sent before it is begun or the first batch is asked for.
 
     Attributes:
         rows: Rows that came so far.
-        bytes: Bytes of the record batches that came so far.
+        bytes: Bytes that came so far.
         seconds: From the moment the SELECT was sent to the last row.
-        invalid_dates: By column, how many zero, partial or impossible dates became NULL.
+        invalid_dates: By column, the zero, partial and impossible dates.
+        invalid_values: By column, the texts that are not UTF-8, and the JSON that is none.
+        warnings: What MySQL warned of, which changed no value.
     """
 
     plan: Plan
-    sql: str
-    reader: str
+    where: str | None = None
+    days: Days | None = None
+    comment: str = ""
     budget_seconds: float | None = None
     rows: int = 0
     bytes: int = 0
     seconds: float = 0.0
-    invalid_dates: dict[str, int] = field(default_factory=dict)
+    invalid_dates: dict[str, Invalid] = field(default_factory=dict)
+    invalid_values: dict[str, Invalid] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    _reading: _Reading | None = None
+
+    @property
+    def invalid(self) -> Mapping[str, Invalid]:
+        """All values that became NULL, by column."""
+        return self.invalid_dates | self.invalid_values
+
+    @property
+    def sql(self) -> str:
+        """The SELECT as it is sent."""
+        return self.plan.select(self.where, self.comment, self.days)
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of the batches: wire values, not yet what they stand for."""
-        return wire_schema(self.plan)
+        """The Arrow schema of the batches: decoded values, not yet what DuckDB makes of them."""
+        return pa.schema([(column.name, column.rule.arrow) for column in self.plan.columns])
 
-    def batches(self, on_progress: OnProgress = lambda _rows, _seconds: None) -> Batches:
-        """Send the SELECT, and yield the rows as they come.
+    def begin(self, on_progress: OnProgress = lambda _rows, _seconds: None) -> None:
+        """Send the SELECT, and wait for its first rows or its end.
+
+        What comes is compared with the plan: a table that was altered in between is planned anew,
+        once.
 
         Raises:
-            WarehouseError: MySQL refused the query, stopped it or went away.
+            WarehouseError: MySQL refused the query, stopped it or went away; or the table was
+                altered again.
         """
-        began = time.monotonic()
+        if self._reading:
+            return
+        differs = self._begin(on_progress)
+        if differs:
+            self.plan = describe(self.plan.server, self.plan.table)
+            differs = self._begin(on_progress)
+        if differs:
+            raise WarehouseError(
+                f"`{self.plan.table}` was altered while it was being read, twice: {differs}.",
+                safe=SAFE,
+                todo="Run again when nobody alters it.",
+            )
+
+    def _begin(self, on_progress: OnProgress) -> str:
+        """Send the SELECT. Returns how the columns that come differ from the plan, if they do."""
+        reading = _Reading(self.plan, self.sql, self.budget_seconds)
+        try:
+            if differs := reading.start(lambda: on_progress(self.rows, reading.seconds)):
+                reading.close()
+                return differs
+        except BaseException:
+            reading.close()
+            raise
+        self._reading = reading
+        return ""
+
+    def batches(
+        self, on_progress: OnProgress = lambda _rows, _seconds: None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows as they come.
+
+        Raises:
+            WarehouseError: MySQL refused the query, stopped it, went away, or sent changed values.
+        """
+        self.begin(on_progress)
+        reading = self._reading
+        assert reading
 
         def tick() -> None:
-            self.seconds = time.monotonic() - began
+            self.seconds = reading.seconds
             on_progress(self.rows, self.seconds)
 
-        session = session_statements(self.plan.mariadb, self.budget_seconds)
-        read = READERS[self.reader]
-        with (
-            plain_errors(self.plan.server),
-            self._stopped_with_us(),
-            read(self.plan, self.sql, session) as batches,
-        ):
-            for batch in _ahead(batches, self._waiting(tick)):
-                conformed = conform(batch, self.plan)
-                self.rows += batch.num_rows
-                self.bytes += batch.nbytes
-                self._count_invalid_dates(conformed)
-                tick()
-                yield conformed
-
-    @contextmanager
-    def _stopped_with_us(self) -> Iterator[None]:
-        """See that a query whose answer nobody waits for any more does not run on in MySQL."""
         try:
-            yield
-        except (KeyboardInterrupt, GeneratorExit):
-            stop(self.plan.server, _RUNNING, self.sql)
-            raise
+            for columns in reading.columns(tick):
+                batch = pa.RecordBatch.from_arrays(
+                    [one.array for one in columns], schema=self.schema
+                )
+                self._note_invalid(columns, batch)
+                self.rows += batch.num_rows
+                self.bytes = reading.received
+                tick()
+                yield batch
+            self._judge(reading.warnings)
+        finally:
+            reading.close()
 
-    def _waiting(self, tick: Callable[[], None]) -> Callable[[float], None]:
-        """Return what is done while no batch comes: show progress, and see that MySQL lives."""
+    def note_invalid(self, column: str, places: Sequence[int], batch: pa.RecordBatch) -> None:
+        """Count values that DuckDB has no counterpart for.
 
-        def waiting(silent_seconds: float) -> None:
-            tick()
-            if silent_seconds >= SILENCE_SECONDS:
-                with connect(self.plan.server):
-                    pass
+        Args:
+            column: Its name.
+            places: The rows of the batch, counted from 0.
+            batch: The newest one.
+        """
+        self._note(self.invalid_values, column, places, batch, self.rows - batch.num_rows)
 
-        return waiting
+    def _note_invalid(self, columns: Sequence[Decoded], batch: pa.RecordBatch) -> None:
+        for column, decoded in zip(self.plan.columns, columns, strict=True):
+            if decoded.invalid is not None:
+                kept = self.invalid_dates if column.has_days else self.invalid_values
+                places = [int(place) for place in decoded.invalid.nonzero()[0]]
+                self._note(kept, column.name, places, batch, self.rows)
 
-    def _count_invalid_dates(self, batch: pa.RecordBatch) -> None:
-        for column, array in zip(self.plan.columns, batch.columns, strict=True):
-            if column.rule.lowest is None:
+    def _note(
+        self,
+        kept: dict[str, Invalid],
+        column: str,
+        places: Sequence[int],
+        batch: pa.RecordBatch,
+        before: int,
+    ) -> None:
+        keys = [column.name for column in self.plan.columns if column.key]
+        values = [f"{key}={batch.column(key)[places[0]].as_py()!r}" for key in keys]
+        first = ", ".join(values) or f"row {before + places[0] + 1} of the result"
+        kept.setdefault(column, Invalid(0, first)).count += len(places)
+
+    def _judge(self, warnings: Sequence[tuple[int, str]]) -> None:
+        """Judge what MySQL warned of.
+
+        Raises:
+            WarehouseError: a value came changed.
+        """
+        for number, text in warnings:
+            if number in _CUT:
+                raise WarehouseError(
+                    f"MySQL at {self.plan.server.name} changed values of the result: "
+                    f"{_CUT[number]} ({text}).",
+                    safe=SAFE,
+                    todo="Ask for a larger max_allowed_packet, or leave the column out.",
+                )
+            if text not in self.warnings:
+                self.warnings.append(text)
+
+
+class _Reading:
+    """A SELECT under way, read and decoded on a thread of its own.
+
+    MySQL sends on while DuckDB writes, and waiting on a queue can be cut short: for progress, for
+    Ctrl-C, and to notice a connection that is dead.
+
+    Attributes:
+        warnings: Number and text of each, after the last row.
+        seconds: Since the SELECT was sent, until the last row.
+    """
+
+    def __init__(self, plan: Plan, sql: str, budget_seconds: float | None) -> None:
+        self.warnings: list[tuple[int, str]] = []
+        self._server = plan.server
+        self._differs = plan.differs
+        self._decoders = [column.rule.decode for column in plan.columns]
+        self._sql = sql
+        self._budget = budget_seconds
+        self._open = ExitStack()
+        self._ready: queue.Queue[Any] = queue.Queue(BATCHES_AHEAD)
+        self._closed = threading.Event()
+        self._first: list[Decoded] | None = None
+        self._result: Result | None = None
+        self._connection: Connection[Any] | None = None
+        self._began = monotonic()
+        self._ended: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        return (self._ended or monotonic()) - self._began
+
+    @property
+    def received(self) -> int:
+        """Bytes of rows that came so far."""
+        return self._result.received if self._result else 0
+
+    def start(self, tick: Callable[[], None]) -> str:
+        """Send the SELECT, and wait for the first rows or the end.
+
+        Returns:
+            How the columns that come differ from the plan; no row is read then.
+        """
+        connection = self._open.enter_context(connect(self._server, budget_seconds=self._budget))
+        self._connection = connection
+        optional(connection, "SET SESSION max_error_count = 65535")
+        wait_as_long_as_it_takes(connection)
+        self._watch = Watch(self._server, connection.thread_id())  # type: ignore[no-untyped-call]
+        threading.Thread(target=self._pump, name="mysql-reader", daemon=True).start()
+        differs: str = self._next(tick)
+        if not differs:
+            self._first = self._next(tick)
+        return differs
+
+    def columns(self, tick: Callable[[], None]) -> Iterator[list[Decoded]]:
+        """Yield the decoded columns of each block of rows."""
+        block = self._first
+        self._first = None
+        while block is not None:
+            yield block
+            del block  # may be as large as values are
+            block = self._next(tick)
+        self._ended = monotonic()
+
+    def close(self) -> None:
+        """End the connection, and with it the query, whether or not it is over."""
+        self._closed.set()
+        if self._connection is not None and self._ended is None:
+            # Not in order: that would read the rest of the rows first.
+            hang_up(self._connection)
+            stop(self._server, self._watch.connection_id)
+        self._open.close()
+
+    def _next(self, tick: Callable[[], None]) -> Any:
+        """Wait for what the thread hands over; None is the end."""
+        while True:
+            try:
+                item = self._ready.get(timeout=TICK_SECONDS)
+            except queue.Empty:
+                tick()
+                self._watch.look()
                 continue
-            # With a scalar of the column's own type: Arrow would widen all values to an int64's.
-            found = pc.less(array, pa.scalar(column.rule.lowest, array.type)).true_count
-            if not column.nullable:
-                found += array.null_count
-            if found:
-                self.invalid_dates[column.name] = self.invalid_dates.get(column.name, 0) + found
+            self._watch.heard()
+            if isinstance(item, BaseException):
+                with plain_errors(self._server):
+                    raise item
+            return item
+
+    def _pump(self) -> None:
+        connection = self._connection
+        assert connection is not None
+        try:
+            result = self._result = Result(connection, prepare(connection, self._sql))
+            differs = self._differs(result.fields)
+            self._put(differs)
+            if differs:
+                return
+            for block in result.blocks():
+                self._put(decode(block, self._decoders))
+                if self._closed.is_set():
+                    return
+            if result.warnings:
+                found = optional(connection, "SHOW WARNINGS")
+                self.warnings = [(int(number), str(text)) for _, number, text in found]
+            self._put(None)
+        except BaseException as error:
+            self._put(error)
+
+    def _put(self, item: Any) -> None:
+        while not self._closed.is_set():
+            with suppress(queue.Full):
+                self._ready.put(item, timeout=TICK_SECONDS)
+                return
 
 
 def open_extraction(
@@ -120,7 +333,6 @@ def open_extraction(
     where: str | None = None,
     days: Days | None = None,
     comment: str = "",
-    reader: str = "auto",
     budget_seconds: float | None = None,
 ) -> Extraction:
     """Plan the load of one table. MySQL is asked about the table, not yet for its rows.
@@ -131,56 +343,4 @@ def open_extraction(
     plan = describe(server, table)
     if days:
         check_days(plan, days.column)
-    return Extraction(
-        plan=plan,
-        sql=plan.select(where, comment, days),
-        reader=choose_reader(plan, reader),
-        budget_seconds=budget_seconds,
-    )
-
-
-def _ahead(batches: Batches, waiting: Callable[[float], None]) -> Batches:
-    """Read a few batches ahead on a thread of its own.
-
-    MySQL sends on while DuckDB writes, and waiting on a queue can be cut short: for progress, and
-    to notice that a server has fallen silent.
-    """
-    ready: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(BATCHES_AHEAD)
-    abandoned = threading.Event()
-
-    def put(item: pa.RecordBatch | BaseException | None) -> None:
-        while not abandoned.is_set():
-            with suppress(queue.Full):
-                ready.put(item, timeout=TICK_SECONDS)
-                return
-
-    def pump() -> None:
-        try:
-            for batch in batches:
-                put(batch)
-                if abandoned.is_set():
-                    return
-            put(None)
-        except BaseException as error:
-            put(error)
-
-    threading.Thread(target=pump, name="mysql-reader", daemon=True).start()
-    try:
-        last = time.monotonic()
-        while True:
-            try:
-                item = ready.get(timeout=TICK_SECONDS)
-            except queue.Empty:
-                silent = time.monotonic() - last
-                waiting(silent)
-                if silent >= SILENCE_SECONDS:
-                    last = time.monotonic()
-                continue
-            last = time.monotonic()
-            if item is None:
-                return
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        abandoned.set()
+    return Extraction(plan, where, days, comment, budget_seconds)

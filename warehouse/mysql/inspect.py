@@ -30,7 +30,7 @@ WHERE table_schema = %s AND table_name = %s ORDER BY index_name, seq_in_index
 _KIND = """
 SELECT table_type FROM information_schema.tables WHERE table_schema = %s AND table_name = %s
 """
-_LIMITS = ("net_write_timeout", "max_execution_time", "max_statement_time")
+_LIMITS = ("max_execution_time", "max_statement_time")
 
 
 @dataclass(frozen=True)

@@ -7,30 +7,46 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pymysql
 from pymysql.connections import Connection
 
 from warehouse.errors import WarehouseError
+from warehouse.mysql.protocol import Field, close, prepare
 from warehouse.mysql.session import SAFE, connect, optional, plain_errors, rows
-from warehouse.mysql.types import TYPES, TypeRule
+from warehouse.mysql.types import DATED, TYPES, TypeRule, kind_of, precision
 from warehouse.mysql.url import Server
 from warehouse.mysql.version import table_version
 from warehouse.ranges import all_days
 
-BATCH_ROWS = 16_384
-BATCH_BYTES = 32 * 1024 * 1024
 SHOWN = 8
+ONLY_COLUMNS = "/* warehouse: asks for the columns, and for no row */ "
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column on its way: its name, MySQL's type, DuckDB's, and the rule between the two."""
+    """One column on its way: its name, MySQL's type, DuckDB's, and the rule between the two.
+
+    Attributes:
+        kind: The name of the rule in the type map.
+        key: Whether it is part of the table's primary key.
+    """
 
     name: str
     mysql_type: str
-    nullable: bool
-    rule: TypeRule
+    kind: str
     duckdb_type: str
     comment: str = ""
+    key: bool = False
+
+    @property
+    def rule(self) -> TypeRule:
+        """Its row in the type map."""
+        return TYPES[self.kind]
+
+    @property
+    def has_days(self) -> bool:
+        """Whether it holds dates."""
+        return self.kind in DATED
 
     @property
     def quoted(self) -> str:
@@ -42,19 +58,17 @@ class Column:
         """What the SELECT asks MySQL for."""
         column = quote(self.name)
         value = self.rule.wire.format(c=column)
-        if self.rule.lowest is not None and self.nullable:
-            # A true NULL stays NULL; an invalid date travels as a value that no date has.
-            value = f"IFNULL({value}, IF({column} IS NULL, NULL, {self.rule.lowest - 1}))"
         return value if value == column else f"{value} AS {column}"
 
     @property
     def rebuild(self) -> str:
-        """What DuckDB makes of the wire value: an expression over the column of that name."""
-        name = self.quoted
-        value = self.rule.rebuild.format(w=name, type=self.duckdb_type)
-        if self.rule.lowest is not None:
-            value = f"CASE WHEN {name} >= {self.rule.lowest} THEN {value} END"
-        return f"{value} AS {name}"
+        """What DuckDB makes of the decoded value: an expression over the column of that name."""
+        return f"{self.rule.rebuild.format(w=self.quoted, type=self.duckdb_type)} AS {self.quoted}"
+
+    @property
+    def valid(self) -> str | None:
+        """What tells DuckDB which decoded values have a counterpart; None where all have."""
+        return self.rule.valid.format(w=self.quoted) if self.rule.valid else None
 
 
 @dataclass(frozen=True)
@@ -95,7 +109,8 @@ class Plan:
 
     Attributes:
         rows_estimate: The server's own guess, for the progress bar only.
-        batch_rows: Rows a record batch, so that a batch of wide rows stays small.
+        fields: The columns of its SELECT, as MySQL told them.
+        hidden: Which columns the account may not read, in words; empty if it may read all.
         binlog: Where the binary log stood before the SELECT, if the account may know: what was
             committed by then is in the load.
         asked_at: The server's clock at that time.
@@ -107,8 +122,9 @@ class Plan:
     table: str
     server_version: str
     columns: tuple[Column, ...]
+    fields: tuple[Field, ...]
+    hidden: str
     rows_estimate: int
-    batch_rows: int
     binlog: str | None
     gtid: str | None
     asked_at: datetime
@@ -141,6 +157,15 @@ class Plan:
         columns = ",\n  ".join(column.wire for column in self.columns)
         return self.query(columns, where, comment, days)
 
+    def differs(self, fields: tuple[Field, ...]) -> str:
+        """Say how the columns of a result differ from the planned ones; empty if they do not."""
+        differences = [
+            f"`{now.name}` is {_in_words(now)} now, and was {_in_words(planned)}"
+            for planned, now in zip(self.fields, fields, strict=False)
+            if _essence(planned) != _essence(now)
+        ]
+        return "; ".join(differences) or "their number" * (len(fields) != len(self.fields))
+
     @property
     def no_rows(self) -> str:
         """What DuckDB makes of the table, without any rows: a query of the same columns."""
@@ -165,14 +190,14 @@ def quote(name: str) -> str:
 
 
 _COLUMNS = """
-SELECT column_name, data_type, column_type, is_nullable, numeric_precision, numeric_scale,
-  column_comment
+SELECT column_name, ordinal_position, data_type, column_type, column_key, column_comment,
+  privileges
 FROM information_schema.columns
 WHERE table_schema = %s AND table_name = %s
 ORDER BY ordinal_position
 """
 _SIZE = """
-SELECT table_rows, avg_row_length, table_comment FROM information_schema.tables
+SELECT table_rows, table_comment FROM information_schema.tables
 WHERE table_schema = %s AND table_name = %s
 """
 _TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
@@ -211,21 +236,31 @@ def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
                 server, table, [name for (name,) in rows(connection, _TABLES, server.database)]
             )
         size = rows(connection, _SIZE, server.database, table)
-        json_checks: set[str] = set()
         mariadb = "mariadb" in version.lower()
+        definitions = [Definition(*row) for row in described]
         if mariadb:
-            json_checks = {
-                clause for (clause,) in optional(connection, _JSON_CHECKS, server.database, table)
-            }
-    estimate, row_bytes, about = size[0] if size else (0, 0, "")
+            checks = optional(connection, _JSON_CHECKS, server.database, table)
+            definitions = [
+                _json_by_check(one, {clause for (clause,) in checks}) for one in definitions
+            ]
+        # Where none is readable, the server says so.
+        readable = [one for one in definitions if one.readable] or definitions
+        native = _fields(connection, table, [quote(one.name) for one in readable])
+        columns = tuple(map(_column, [table] * len(native), readable, native))
+        wire = [column.wire for column in columns]
+        fields = (
+            native if wire == [quote(c.name) for c in columns] else _fields(connection, table, wire)
+        )
+    estimate, about = size[0] if size else (0, "")
     binlog, gtid = _position(connection, mariadb)
     return Plan(
         server=server,
         table=table,
         server_version=version,
-        columns=tuple(_column(table, json_checks, *row) for row in described),
+        columns=columns,
+        fields=fields,
+        hidden=_hidden(connection, table, definitions),
         rows_estimate=int(estimate or 0),
-        batch_rows=max(64, min(BATCH_ROWS, BATCH_BYTES // max(int(row_bytes or 0), 1))),
         binlog=binlog,
         gtid=gtid,
         asked_at=datetime.fromisoformat(now).replace(tzinfo=UTC),
@@ -235,6 +270,88 @@ def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
     )
 
 
+@dataclass(frozen=True)
+class Definition:
+    """A column as the definition of its table says it."""
+
+    name: str
+    position: int
+    data_type: str
+    column_type: str
+    key: str
+    comment: str
+    privileges: str
+
+    @property
+    def readable(self) -> bool:
+        """Whether the account may read it."""
+        return "select" in self.privileges.lower()
+
+
+def _json_by_check(column: Definition, checks: set[str]) -> Definition:
+    """Call MariaDB's JSON by its name: it is a LONGTEXT with a check that the server adds."""
+    is_json = column.data_type == "longtext" and f"json_valid({quote(column.name)})" in checks
+    return replace(column, data_type="json") if is_json else column
+
+
+def _fields(connection: Connection[Any], table: str, columns: list[str]) -> tuple[Field, ...]:
+    """Have MySQL tell the columns of a SELECT. It reads no row."""
+    statement = prepare(
+        connection, f"{ONLY_COLUMNS}SELECT {', '.join(columns)} FROM {quote(table)}"
+    )
+    close(connection, statement)
+    return statement.fields
+
+
+def _column(table: str, definition: Definition, field: Field) -> Column:
+    kind = kind_of(field, definition.data_type.lower())
+    if kind is None:
+        raise WarehouseError(
+            f"The column `{table}`.`{field.name}` has the type {definition.column_type}, which has "
+            "no rule yet.",
+            safe="The table was not read, nothing was changed.",
+            todo="Load from a MySQL view that leaves it out or casts it "
+            "(WAREHOUSE_ORDERS_TABLE takes a view's name).",
+        )
+    return Column(
+        name=definition.name,
+        mysql_type=definition.column_type.lower(),
+        kind=kind,
+        duckdb_type=TYPES[kind].duckdb.format(p=precision(field), s=field.scale),
+        comment=definition.comment or "",
+        key=definition.key == "PRI",
+    )
+
+
+def _essence(field: Field) -> tuple[object, ...]:
+    """Return what decides how a column's values are read, and what they become."""
+    kind = kind_of(field)
+    digits = (precision(field), field.scale) if kind == "decimal" else ()
+    return field.name, kind, field.type_code, *digits
+
+
+def _in_words(field: Field) -> str:
+    kind = kind_of(field) or f"of the type {field.type_code}"
+    return f"{kind}({precision(field)},{field.scale})" if kind == "decimal" else kind
+
+
+def _hidden(connection: Connection[Any], table: str, definitions: list[Definition]) -> str:
+    """Say which columns of a table the account may not read.
+
+    MySQL names those that the account may use in another way. Of others only the gap shows, and of
+    those behind the last column not even that.
+    """
+    named = [f"`{one.name}`" for one in definitions if not one.readable]
+    last = max(one.position for one in definitions)
+    gaps = sorted({*range(1, last + 1)} - {one.position for one in definitions})
+    try:
+        close(connection, prepare(connection, f"{ONLY_COLUMNS}SELECT * FROM {quote(table)}"))
+        return ""  # there are gaps where columns were dropped, too
+    except pymysql.MySQLError:
+        numbered = [f"column {number}" for number in gaps]
+        return ", ".join([*named, *numbered]) or f"columns behind column {last}"
+
+
 def check_days(plan: Plan, name: str) -> None:
     """See that a column has days.
 
@@ -242,54 +359,13 @@ def check_days(plan: Plan, name: str) -> None:
         WarehouseError: it is not there, or of another type.
     """
     column = plan.column(name)
-    if column is None or column.rule.lowest is None:
+    if column is None or not column.has_days:
         raise WarehouseError(
             f"`{plan.table}` has no column `{name}` of the type DATE, DATETIME or TIMESTAMP"
             f"{f': it is {column.mysql_type}' if column else ''}.",
             safe=SAFE,
             todo="Only mysql_orders_daily needs it; mysql_orders loads the table without.",
         )
-
-
-def _column(
-    table: str,
-    json_checks: set[str],
-    name: str,
-    data_type: str,
-    column_type: str,
-    nullable: str,
-    precision: int | None,
-    scale: int | None,
-    comment: str,
-) -> Column:
-    kind = data_type.lower()
-    column_type = column_type.lower()
-    if kind == "decimal" and precision is not None and precision > 38:
-        kind = "decimal (p > 38)"
-    elif kind in ("float", "double") and "(" in column_type:
-        kind += "(m,d)"
-    elif column_type == "bit(1)":
-        kind = "bit(1)"
-    elif kind == "longtext" and f"json_valid({quote(name)})" in json_checks:
-        kind = "json"
-    elif "int" in kind and "unsigned" in column_type:
-        kind += " unsigned"
-    rule = TYPES.get(kind)
-    if rule is None:
-        raise WarehouseError(
-            f"The column `{table}`.`{name}` has the type {column_type}, which has no rule yet.",
-            safe="The table was not read, nothing was changed.",
-            todo="Load from a MySQL view that leaves it out or casts it "
-            "(WAREHOUSE_ORDERS_TABLE takes a view's name).",
-        )
-    return Column(
-        name=name,
-        mysql_type=column_type,
-        nullable=nullable == "YES",
-        rule=rule,
-        duckdb_type=rule.duckdb.format(p=precision, s=scale),
-        comment=comment or "",
-    )
 
 
 def _no_table(server: Server, table: str, others: list[str]) -> WarehouseError:

@@ -1,11 +1,12 @@
-"""A polite connection: read-only, UTC, on a budget, saying who it is; and errors in plain words."""
+"""A session that is ours, whatever the server does at connect; and errors in plain words."""
 
 from __future__ import annotations
 
 import os
 import re
+import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -16,12 +17,16 @@ from pymysql.converters import encoders
 
 from warehouse.errors import WarehouseError
 from warehouse.mysql.url import Server
+from warehouse.mysql.variables import UNLIMITED, Setting, variables
 
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 """How long a short question may take, the greeting of the server included."""
 STOP_SECONDS = 2.0
 """How long somebody who wants to leave waits for a server that no longer answers."""
+
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPALIVE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
+"""After 15 seconds of silence ask every 5 seconds, 4 times. macOS has its own first name."""
 
 # Integers and doubles as such; everything else as the server wrote it (text or bytes).
 _CONVERSIONS: dict[Any, Any] = {
@@ -40,32 +45,28 @@ _CONVERSIONS: dict[Any, Any] = {
     **dict.fromkeys((FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE), float),
 }
 
-UTC = "SET SESSION time_zone = '+00:00'"
 SAFE = "Nothing was changed: everyone still reads the last snapshot."
 
 
-def session_statements(mariadb: bool, budget_seconds: float | None) -> list[str]:
-    """Return what a session says first: it only reads, in UTC, and for so long at most."""
-    statements = ["SET SESSION TRANSACTION READ ONLY", UTC]
-    if budget_seconds is not None and mariadb:
-        statements.append(f"SET SESSION max_statement_time = {budget_seconds}")
-    elif budget_seconds is not None:
-        statements.append(
-            f"SET SESSION max_execution_time = {max(1, round(budget_seconds * 1000))}"
-        )
-    return statements
-
-
 @contextmanager
-def connect(server: Server, within: float | None = None) -> Iterator[Connection[Any]]:
-    """Open a connection for short questions, in UTC; its rows hold int, float, str and bytes only.
+def connect(
+    server: Server,
+    within: float | None = None,
+    *,
+    budget_seconds: float | None = None,
+    writes: bool = False,
+) -> Iterator[Connection[Any]]:
+    """Open a session that is ours, see `variables`; its rows hold int, float, str and bytes only.
 
     Args:
         server: Where.
         within: So many seconds the server has to answer; None for as many as is polite.
+        budget_seconds: So long the server lets a query run; None for as long as it does anyway.
+        writes: Whether it may write.
 
     Raises:
-        WarehouseError: the server cannot be reached or refuses; says why.
+        WarehouseError: the server cannot be reached or refuses, or the session is not what we set;
+            says why.
     """
     with plain_errors(server):
         connection = pymysql.connect(
@@ -82,14 +83,50 @@ def connect(server: Server, within: float | None = None) -> Iterator[Connection[
             connect_timeout=within or CONNECT_SECONDS,
             read_timeout=within or ANSWER_SECONDS,
             program_name="warehouse",
-            init_command=UTC,
             conv=_CONVERSIONS,
         )
     try:
+        with plain_errors(server):
+            _keep_alive(connection)
+            set_session(connection, server, variables(budget_seconds, writes))
         yield connection
     finally:
         if connection.open:
             connection.close()
+
+
+def set_session(connection: Connection[Any], server: Server, wanted: Mapping[str, Setting]) -> None:
+    """Set everything that values depend on, after whatever the server did at connect, and look.
+
+    Raises:
+        WarehouseError: a variable is not what was set; names it.
+    """
+    ask = f"SHOW SESSION VARIABLES WHERE variable_name IN ({', '.join(map(repr, wanted))})"
+    rows(connection, f"SET {_assigned(wanted, UNLIMITED)}")  # else the answer may be cut
+    known = [name for name, _ in rows(connection, ask) if name in wanted]
+    rows(connection, f"SET {_assigned(wanted, known)}")
+    for name, value in rows(connection, ask):
+        if name in known and wanted[name][1] not in (None, str(value)):
+            raise WarehouseError(
+                f"MySQL at {server.name} keeps the session's {name} at {value}, not at "
+                f"{wanted[name][1]}: values could come out changed.",
+                safe=SAFE,
+                todo="Ask the DBA what sets it, or for an account that may set it.",
+            )
+
+
+def _assigned(wanted: Mapping[str, Setting], names: Iterable[str]) -> str:
+    return ", ".join(f"SESSION {name} = {wanted[name][0]}" for name in names)
+
+
+def _keep_alive(connection: Connection[Any]) -> None:
+    """Have the operating system notice a peer that is gone: at once, not after two hours."""
+    sock: socket.socket = connection._sock  # type: ignore[attr-defined]
+    if sock.family == socket.AF_UNIX:
+        return
+    for name, value in _KEEP_ALIVE.items():
+        if hasattr(socket, name):  # each system has its own
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _tls_context(server: Server) -> ssl.SSLContext | None:
@@ -125,16 +162,19 @@ def wait_as_long_as_it_takes(connection: Connection[Any]) -> None:
     connection._read_timeout = None  # type: ignore[attr-defined]  # it has no other way
 
 
-def stop(server: Server, find: str, *values: object) -> None:
-    """Have MySQL end the connections of this account that a query finds, if it answers at all.
+def hang_up(connection: Connection[Any]) -> None:
+    """End a connection at once, and wake the thread that reads from it."""
+    sock: socket.socket | None = connection._sock  # type: ignore[attr-defined]
+    if sock:
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+    connection._force_close()  # type: ignore[attr-defined]
 
-    Args:
-        server: Where.
-        find: SQL that selects their numbers, with its values.
-    """
+
+def stop(server: Server, connection_id: int) -> None:
+    """Have MySQL end a connection of this account, if it answers at all."""
     with suppress(Exception), connect(server, within=STOP_SECONDS) as connection:
-        for (number,) in rows(connection, find, *values):
-            rows(connection, f"KILL {number}")
+        rows(connection, f"KILL {connection_id}")
 
 
 def rows(connection: Connection[Any], sql: str, *values: object) -> list[tuple[Any, ...]]:

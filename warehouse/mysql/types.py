@@ -1,15 +1,12 @@
-"""The type map: how each MySQL type travels, and what it becomes in DuckDB. One table.
+"""The type map: what each MySQL type is on the wire, and what it becomes in DuckDB. One table.
 
-`wire` is what the SELECT asks for, with `{c}` for the column. Native types travel as they are.
-What a driver would round, wrap or refuse travels as text or as an integer, and `duckdb` and
-`rebuild` make the exact value of it. `arrow` is the type in the stream.
+What the server says of a column of a result names the row: `kind_of`. Values travel in the binary
+protocol as the server holds them; `wire` is what is asked for instead where that would not be the
+value that MySQL shows. `rebuild` is the exact value in DuckDB's SQL.
 
-A date may be zero (`0000-00-00`), partial (`2024-00-15`) or impossible (`2024-02-30`) in MySQL,
-on MariaDB and on MySQL alike. Just these become NULL. DATEDIFF and TIMESTAMPDIFF give NULL for the
-first two but count an impossible one on into the next month, hence the guard; and they take the
-year 0 for a common year, hence `lowest`. A NULL on the wire stands for an invalid date where the
-column is NOT NULL; in a nullable one the plan sends a value under `lowest`, so that true NULLs and
-invalid dates can be told apart and counted.
+A date may be zero (`0000-00-00`), partial (`2024-00-15`) or impossible (`2024-02-30`) in MySQL, a
+text may hold bytes that are not UTF-8, and MariaDB's JSON may be none. Just these have no
+counterpart: they become NULL, and are counted.
 """
 
 from __future__ import annotations
@@ -17,9 +14,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pyarrow as pa
+from pymysql.constants import FIELD_TYPE, FLAG
 
-_YEAR_ONE_DAYS = -719_162  # 0001-01-01, in days from 1970-01-01
-_YEAR_ONE_MICROSECONDS = _YEAR_ONE_DAYS * 86_400 * 10**6
+from warehouse.mysql import decode
+from warehouse.mysql.decode import Decoder
+from warehouse.mysql.protocol import Field
+
+BINARY_CHARSET = 63
+NOT_FIXED = 31
+"""The scale of floating-point numbers without a number of digits."""
+LARGEST_PRECISION = 38
+"""Of DuckDB's DECIMAL. MySQL's goes up to 65."""
 
 
 @dataclass(frozen=True)
@@ -27,112 +32,147 @@ class TypeRule:
     """One row of the type map.
 
     Attributes:
-        wire: SQL for MySQL; `{c}` is the quoted column.
-        arrow: The Arrow type of the wire value; a list of floats travels as its bytes.
+        decode: Reads the values of a block.
+        arrow: Their Arrow type.
         duckdb: The DuckDB type; `{p}` and `{s}` are precision and scale.
-        rebuild: SQL for DuckDB that makes the value, of type `{type}`, of the wire value `{w}`.
-        lowest: Wire values under it are invalid dates.
+        rebuild: SQL for DuckDB that makes the value, of type `{type}`, of the decoded value `{w}`.
+        valid: SQL for DuckDB that tells which decoded values `{w}` have a counterpart; None where
+            the decoder does.
+        wire: What MySQL is asked for; `{c}` is the quoted column.
     """
 
-    wire: str
+    decode: Decoder
     arrow: pa.DataType
     duckdb: str
     rebuild: str = "{w}"
-    lowest: int | None = None
+    valid: str | None = None
+    wire: str = "{c}"
 
 
-def _native(arrow: pa.DataType, duckdb: str) -> TypeRule:
-    return TypeRule("{c}", arrow, duckdb)
+def _number(dtype: str, arrow: pa.DataType, duckdb: str) -> TypeRule:
+    return TypeRule(decode.number(dtype), arrow, duckdb)
 
 
-def _text(duckdb: str) -> TypeRule:
-    return TypeRule("CAST({c} AS CHAR)", pa.string(), duckdb, "CAST({w} AS {type})")
+def _text(duckdb: str, *, wire: str = "{c}", valid: str | None = None) -> TypeRule:
+    return TypeRule(decode.text, pa.string(), duckdb, "CAST({w} AS {type})", valid, wire)
 
-
-def _possible(wire: str) -> str:
-    # Most days are under the 29th, so most rows pay for one comparison only.
-    return (
-        "IF(DAYOFMONTH({c}) > 28 AND DAYOFMONTH({c}) > DAYOFMONTH(LAST_DAY({c})), NULL, "
-        + wire
-        + ")"
-    )
-
-
-_MICROSECONDS = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {c})"
-_STRING = _native(pa.string(), "VARCHAR")
-_BYTES = _native(pa.binary(), "BLOB")
-_WKB = TypeRule("ST_AsWKB({c})", pa.binary(), "BLOB")
-
-# The text protocol prints a FLOAT with six digits; as a DOUBLE it prints with all of them.
-# Multiplying keeps the sign of -0.0, which adding 0 would lose.
-_FLOAT = TypeRule("{c} * 1e0", pa.float64(), "FLOAT", "CAST({w} AS {type})")
 
 TYPES: dict[str, TypeRule] = {
-    "tinyint": _native(pa.int8(), "TINYINT"),
-    "tinyint unsigned": _native(pa.uint8(), "UTINYINT"),
-    "smallint": _native(pa.int16(), "SMALLINT"),
-    "smallint unsigned": _native(pa.uint16(), "USMALLINT"),
-    "mediumint": _native(pa.int32(), "INTEGER"),
-    "mediumint unsigned": _native(pa.uint32(), "UINTEGER"),
-    "int": _native(pa.int32(), "INTEGER"),
-    "int unsigned": _native(pa.uint32(), "UINTEGER"),
-    "bigint": _native(pa.int64(), "BIGINT"),
-    "bigint unsigned": _native(pa.uint64(), "UBIGINT"),
-    "year": _native(pa.int16(), "SMALLINT"),
+    "tinyint": _number("i1", pa.int8(), "TINYINT"),
+    "tinyint unsigned": _number("u1", pa.uint8(), "UTINYINT"),
+    "smallint": _number("<i2", pa.int16(), "SMALLINT"),
+    "smallint unsigned": _number("<u2", pa.uint16(), "USMALLINT"),
+    "mediumint": _number("<i4", pa.int32(), "INTEGER"),
+    "mediumint unsigned": _number("<u4", pa.uint32(), "UINTEGER"),
+    "int": _number("<i4", pa.int32(), "INTEGER"),
+    "int unsigned": _number("<u4", pa.uint32(), "UINTEGER"),
+    "bigint": _number("<i8", pa.int64(), "BIGINT"),
+    "bigint unsigned": _number("<u8", pa.uint64(), "UBIGINT"),
+    "year": _number("<i2", pa.int16(), "SMALLINT"),
     "decimal": _text("DECIMAL({p},{s})"),
-    "decimal (p > 38)": _text("VARCHAR"),
-    "float": _FLOAT,
-    "float(m,d)": _text("FLOAT"),
-    "double": _native(pa.float64(), "DOUBLE"),
-    # Stored with more digits than it has by definition: as text it is what MySQL says it is.
-    "double(m,d)": _text("DOUBLE"),
-    "bit(1)": TypeRule("CAST({c} AS UNSIGNED)", pa.uint64(), "BOOLEAN", "CAST({w} AS {type})"),
-    "bit": TypeRule("CAST({c} AS UNSIGNED)", pa.uint64(), "UBIGINT"),
-    "date": TypeRule(
-        _possible("DATEDIFF({c}, '1970-01-01')"),
-        pa.int32(),
-        "DATE",
-        "DATE '1970-01-01' + {w}",
-        _YEAR_ONE_DAYS,
-    ),
-    "datetime": TypeRule(
-        _possible(_MICROSECONDS),
-        pa.int64(),
-        "TIMESTAMP",
-        "make_timestamp({w})",
-        _YEAR_ONE_MICROSECONDS,
-    ),
-    "timestamp": TypeRule(
-        _MICROSECONDS, pa.int64(), "TIMESTAMPTZ", "make_timestamptz({w})", _YEAR_ONE_MICROSECONDS
-    ),
-    "time": _text("INTERVAL"),
-    "char": _STRING,
-    "varchar": _STRING,
-    "tinytext": _STRING,
-    "text": _STRING,
-    "mediumtext": _STRING,
-    "longtext": _STRING,
-    "enum": _STRING,
-    "set": _STRING,
-    "binary": _BYTES,
-    "varbinary": _BYTES,
-    "tinyblob": _BYTES,
-    "blob": _BYTES,
-    "mediumblob": _BYTES,
-    "longblob": _BYTES,
-    "json": _text("JSON"),
+    "decimal (p > 38)": TypeRule(decode.text, pa.string(), "VARCHAR"),
+    "float": _number("<f4", pa.float32(), "FLOAT"),
+    "double": _number("<f8", pa.float64(), "DOUBLE"),
+    # Stored with more digits than they have by definition: as text they are what MySQL shows.
+    "float(m,d)": _text("FLOAT", wire="CAST({c} AS CHAR)"),
+    "double(m,d)": _text("DOUBLE", wire="CAST({c} AS CHAR)"),
+    "bit(1)": TypeRule(decode.bits, pa.uint64(), "BOOLEAN", "CAST({w} AS {type})"),
+    "bit": TypeRule(decode.bits, pa.uint64(), "UBIGINT"),
+    "date": TypeRule(decode.date, pa.int32(), "DATE", "DATE '1970-01-01' + {w}"),
+    "datetime": TypeRule(decode.moment, pa.int64(), "TIMESTAMP", "make_timestamp({w})"),
+    "timestamp": TypeRule(decode.moment, pa.int64(), "TIMESTAMPTZ", "make_timestamptz({w})"),
+    "time": TypeRule(decode.duration, pa.int64(), "INTERVAL", "to_microseconds({w})"),
+    "text": TypeRule(decode.text, pa.string(), "VARCHAR"),
+    "enum": TypeRule(decode.text, pa.string(), "VARCHAR"),
+    "set": TypeRule(decode.text, pa.string(), "VARCHAR"),
+    "blob": TypeRule(decode.binary, pa.binary(), "BLOB"),
+    # MariaDB takes as JSON what DuckDB does not.
+    "json": _text("JSON", valid="json_valid({w})"),
     "uuid": _text("UUID"),
-    "inet4": _text("VARCHAR"),
-    "inet6": _text("VARCHAR"),
+    "inet": TypeRule(decode.text, pa.string(), "VARCHAR"),
     # VECTOR_TO_STRING rounds to six digits; the column's own bytes are little-endian floats.
-    "vector": TypeRule("CAST({c} AS BINARY)", pa.list_(pa.float32()), "FLOAT[]"),
-    "geometry": _WKB,
-    "point": _WKB,
-    "linestring": _WKB,
-    "polygon": _WKB,
-    "multipoint": _WKB,
-    "multilinestring": _WKB,
-    "multipolygon": _WKB,
-    "geometrycollection": _WKB,
-    "geomcollection": _WKB,
+    "vector": TypeRule(decode.floats, pa.list_(pa.float32()), "FLOAT[]"),
+    "geometry": TypeRule(decode.binary, pa.binary(), "BLOB", wire="ST_AsWKB({c})"),
+    "null": TypeRule(decode.text, pa.string(), "VARCHAR"),
 }
+"""The names are MySQL's; `text` and `blob` stand for all types of that kind, CHAR and BINARY
+among them."""
+
+DATED = ("date", "datetime", "timestamp")
+"""The types that have days."""
+
+VECTOR = 242
+"""Of MySQL 9, not yet in PyMySQL."""
+
+_KINDS = {
+    FIELD_TYPE.TINY: "tinyint",
+    FIELD_TYPE.SHORT: "smallint",
+    FIELD_TYPE.INT24: "mediumint",
+    FIELD_TYPE.LONG: "int",
+    FIELD_TYPE.LONGLONG: "bigint",
+    FIELD_TYPE.YEAR: "year",
+    FIELD_TYPE.DECIMAL: "decimal",
+    FIELD_TYPE.NEWDECIMAL: "decimal",
+    FIELD_TYPE.FLOAT: "float",
+    FIELD_TYPE.DOUBLE: "double",
+    FIELD_TYPE.BIT: "bit",
+    FIELD_TYPE.DATE: "date",
+    FIELD_TYPE.NEWDATE: "date",
+    FIELD_TYPE.DATETIME: "datetime",
+    FIELD_TYPE.TIMESTAMP: "timestamp",
+    FIELD_TYPE.TIME: "time",
+    FIELD_TYPE.VARCHAR: "text",
+    FIELD_TYPE.VAR_STRING: "text",
+    FIELD_TYPE.STRING: "text",
+    FIELD_TYPE.TINY_BLOB: "text",
+    FIELD_TYPE.MEDIUM_BLOB: "text",
+    FIELD_TYPE.LONG_BLOB: "text",
+    FIELD_TYPE.BLOB: "text",
+    FIELD_TYPE.ENUM: "enum",
+    FIELD_TYPE.SET: "set",
+    FIELD_TYPE.JSON: "json",
+    FIELD_TYPE.GEOMETRY: "geometry",
+    FIELD_TYPE.NULL: "null",
+    VECTOR: "vector",
+}
+
+_TOLD_BY_DEFINITION = {"json": "json", "uuid": "uuid", "inet4": "inet", "inet6": "inet"} | {
+    "vector": "vector"
+}
+"""What MariaDB's results call a text or bytes, and the column's definition does not."""
+
+
+def precision(field: Field) -> int:
+    """Return how many digits a DECIMAL has: its length is that of the text, with sign and point."""
+    signed = not field.flags & FLAG.UNSIGNED
+    return field.length - signed - (field.scale > 0)
+
+
+def kind_of(field: Field, defined: str = "") -> str | None:
+    """Return the name of a column's row in the type map.
+
+    Args:
+        field: What the server says of it.
+        defined: The type in the definition of the table that it comes from, if it does; MariaDB's
+            results leave some types out.
+
+    Returns:
+        None if the type has no row.
+    """
+    kind = _KINDS.get(field.type_code)
+    unsigned = bool(field.flags & FLAG.UNSIGNED)
+    if kind == "text":
+        if defined in _TOLD_BY_DEFINITION:
+            return _TOLD_BY_DEFINITION[defined]
+        if field.flags & (FLAG.ENUM | FLAG.SET):
+            return "enum" if field.flags & FLAG.ENUM else "set"
+        return "blob" if field.charset == BINARY_CHARSET else "text"
+    if kind == "decimal" and precision(field) > LARGEST_PRECISION:
+        return "decimal (p > 38)"
+    if kind in ("float", "double") and field.scale != NOT_FIXED:
+        return f"{kind}(m,d)"
+    if kind == "bit" and field.length == 1:
+        return "bit(1)"
+    if unsigned and kind is not None and f"{kind} unsigned" in TYPES:
+        return f"{kind} unsigned"
+    return kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -52,18 +52,6 @@ class Server:
             edge = r"\b" if len(secret) < 3 and secret.isalnum() else ""
             text = re.sub(edge + re.escape(secret) + edge, "***", text)
         return text
-
-    def connectorx_url(self) -> str:
-        """The URL in ConnectorX's words, with the password in it."""
-        # It looks for a Unix socket by itself otherwise: "Access denied" in the server's log.
-        options = {"prefer_socket": "false", "ssl-mode": self.tls}
-        if self.ca:
-            options["ssl-ca"] = self.ca
-        account = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"mysql://{account}@{host}:{self.port}/{quote(self.database, safe='')}?" + urlencode(
-            options, safe="/"
-        )
 
 
 def parse_url(url: str) -> Server:

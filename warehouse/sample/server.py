@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass
@@ -17,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from mysql_mimic import ColumnType, MysqlServer, ResultColumn, Session
+import sqlglot
+from mysql_mimic import ResultSet, Session
 from mysql_mimic.errors import ErrorCode, MysqlError
 from sqlglot import exp
 
 from warehouse.errors import WarehouseError
 from warehouse.sample.generate import CSV
+from warehouse.sample.protocol import Column, ExactServer
 
 DATABASE = "shop"
 TABLE = "orders"
@@ -45,20 +48,18 @@ COLUMNS = [
     ("note", "varchar(80)", True, "VARCHAR", "What the customer asked for"),
 ]
 
-# How DuckDB's types go over the wire; what is not here goes as text.
-_WIRE_TYPES = {
-    "BOOLEAN": ColumnType.TINY,
-    "TINYINT": ColumnType.LONGLONG,
-    "SMALLINT": ColumnType.LONGLONG,
-    "INTEGER": ColumnType.LONGLONG,
-    "BIGINT": ColumnType.LONGLONG,
-    "UTINYINT": ColumnType.LONGLONG,
-    "USMALLINT": ColumnType.LONGLONG,
-    "UINTEGER": ColumnType.LONGLONG,
-    "UBIGINT": ColumnType.LONGLONG,
-    "DOUBLE": ColumnType.DOUBLE,
-    "BLOB": ColumnType.BLOB,
+_SET = re.compile(r"SET SESSION (.*)", re.DOTALL)
+_ASSIGNMENT = re.compile(r"(?:SESSION )?(\w+) = ('[^']*'|\w+)")
+_SHOW = re.compile(r"SHOW SESSION VARIABLES WHERE variable_name IN \((.*)\)")
+_VARIABLES = {
+    "character_set_client": "utf8mb4",
+    "character_set_connection": "utf8mb4",
+    "character_set_results": "utf8mb4",
+    "sql_mode": "",
+    "time_zone": "SYSTEM",
+    "net_write_timeout": "60",
 }
+"""Those of a session that a client may ask for by name, as MySQL shows them."""
 
 OnQuery = Callable[[str], None]
 
@@ -91,7 +92,7 @@ def serve(
     logging.getLogger("mysql_mimic").setLevel(logging.CRITICAL)
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     database = _load(csv)
-    server = MysqlServer(lambda: _Session(database.cursor(), on_query))
+    server = ExactServer(lambda: _Session(database.cursor(), on_query))
     # The loop holds the context that it is made in; a run's holds, after an error, the whole run.
     apart = Context()
     loop = apart.run(asyncio.new_event_loop)
@@ -115,7 +116,7 @@ def serve(
         loop.close()
 
 
-async def _hang_up(server: MysqlServer) -> None:
+async def _hang_up(server: ExactServer) -> None:
     """Take no more clients, and end the sessions of those that are there."""
     # Python 3.11 reports a session that is cancelled as an error of its own.
     asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
@@ -137,18 +138,13 @@ def _load(csv: Path) -> duckdb.DuckDBPyConnection:
     connection.execute(
         "CREATE TABLE information_schema_columns (table_schema VARCHAR, table_name VARCHAR, "
         "column_name VARCHAR, ordinal_position INTEGER, data_type VARCHAR, column_type VARCHAR, "
-        "is_nullable VARCHAR, numeric_precision INTEGER, numeric_scale INTEGER, "
-        "column_comment VARCHAR)"
+        "column_key VARCHAR, column_comment VARCHAR, privileges VARCHAR)"
     )
-    for position, (name, mysql_type, nullable, _, comment) in enumerate(COLUMNS, 1):
+    for position, (name, mysql_type, _, _, comment) in enumerate(COLUMNS, 1):
         base = mysql_type.split("(")[0].split()[0]
-        precision, scale = (12, 2) if mysql_type == "decimal(12,2)" else (None, None)
         connection.execute(
-            "INSERT INTO information_schema_columns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                *(DATABASE, TABLE, name, position, base, mysql_type),
-                *("YES" if nullable else "NO", precision, scale, comment),
-            ],
+            "INSERT INTO information_schema_columns VALUES (?, ?, ?, ?, ?, ?, '', ?, 'select')",
+            [DATABASE, TABLE, name, position, base, mysql_type, comment],
         )
     connection.execute(
         f"CREATE VIEW information_schema_tables AS SELECT '{DATABASE}' AS table_schema, "
@@ -168,11 +164,30 @@ class _Session(Session):  # type: ignore[misc]  # mysql-mimic ships no types
         self.variables.set("version", VERSION, force=True)
         self._database = database
         self._on_query = on_query
+        self._variables = dict(_VARIABLES)
         self.middlewares.insert(0, self._information_schema)
 
     async def handle_query(self, sql: str, attrs: dict[str, str]) -> Any:
         self._on_query(sql)
+        if found := _SET.fullmatch(sql):
+            for name, value in _ASSIGNMENT.findall(found[1]):
+                if name in self._variables:
+                    self._variables[name] = value.strip("'")
+            return None
+        if found := _SHOW.fullmatch(sql):
+            names = found[1].replace("'", "").split(", ")
+            listed = [(name, self._variables[name]) for name in names if name in self._variables]
+            return ResultSet(listed, [Column(name, "VARCHAR") for name in ("name", "value")])
         return await super().handle_query(sql, attrs)
+
+    def columns_of(self, sql: str) -> list[Column]:
+        """Return the columns of a SELECT, without reading a row."""
+        try:
+            expression = sqlglot.parse_one(sql, dialect="mysql")
+            relation = self._database.sql(self._translated(expression))
+        except (duckdb.Error, sqlglot.errors.SqlglotError) as error:
+            raise MysqlError(str(error).splitlines()[0], code=ErrorCode.PARSE_ERROR) from error
+        return _columns(zip(relation.columns, relation.types, strict=True))
 
     async def schema(self) -> dict[str, Any]:
         # For SHOW TABLES and the like, which mysql-mimic answers by itself.
@@ -193,18 +208,30 @@ class _Session(Session):  # type: ignore[misc]  # mysql-mimic ships no types
     async def query(self, expression: exp.Expression, sql: str, attrs: dict[str, str]) -> Any:  # noqa: ARG002
         return self._run(expression)
 
-    def _run(self, expression: exp.Expression) -> Any:
+    def _translated(self, expression: exp.Expr) -> str:
+        """Return a statement in DuckDB's dialect."""
         for table in expression.find_all(exp.Table):
             if table.db and table.db.lower() == DATABASE:
                 table.set("db", None)
+        return expression.sql(dialect="duckdb")
+
+    def _run(self, expression: exp.Expression) -> Any:
         try:
-            result = self._database.execute(expression.sql(dialect="duckdb"))
+            result = self._database.execute(self._translated(expression))
         except duckdb.Error as error:
             raise MysqlError(str(error).splitlines()[0], code=ErrorCode.PARSE_ERROR) from error
         if result.description is None:
-            return [], []
-        columns = [
-            ResultColumn(name, _WIRE_TYPES.get(str(type_), ColumnType.STRING))
-            for name, type_, *_ in result.description
-        ]
-        return result.fetchall(), columns
+            return None
+        columns = _columns((name, type_) for name, type_, *_ in result.description)
+        return ResultSet(result.fetchall(), columns)
+
+
+_MOMENTS = {name for name, mysql_type, *_ in COLUMNS if mysql_type == "timestamp"}
+
+
+def _columns(described: Iterable[tuple[str, Any]]) -> list[Column]:
+    """Return the columns of a result of DuckDB, which has one type for DATETIME and TIMESTAMP."""
+    return [
+        Column(name, str(type_), moment=str(type_) == "TIMESTAMP" and name in _MOMENTS)
+        for name, type_ in described
+    ]

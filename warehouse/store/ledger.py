@@ -15,6 +15,7 @@ _SQL_TYPES = {
     "int": "BIGINT",
     "float": "DOUBLE",
     "Mapping[str, int]": "MAP(VARCHAR, BIGINT)",
+    "Mapping[str, str]": "MAP(VARCHAR, VARCHAR)",
 }
 
 
@@ -34,6 +35,9 @@ class Receipt:
         source_version: The source table's version before the query, if it could be told.
         query: The SQL as it was sent.
         invalid_dates: By column, how many zero, partial or impossible dates became NULL.
+        invalid_values: By column, how many texts that are not UTF-8, and JSON that is none.
+        first_invalid: By column, the primary key of the first value that became NULL.
+        hidden_columns: What the account may not read of the source table, in words.
         run_id: The Dagster run.
     """
 
@@ -52,6 +56,9 @@ class Receipt:
     source_version: str | None
     query: str
     invalid_dates: Mapping[str, int]
+    invalid_values: Mapping[str, int]
+    first_invalid: Mapping[str, str]
+    hidden_columns: str | None
     run_id: str
 
 
@@ -65,13 +72,14 @@ def record(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> None:
     for column in columns:  # a file of an earlier version may lack some
         connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
     values = asdict(receipt)
-    invalid = values.pop("invalid_dates")
     names = ", ".join(f'"{name}"' for name in values)
-    marks = ", ".join("?" for _ in values)
-    connection.execute(
-        f"INSERT INTO {TABLE} ({names}, invalid_dates) VALUES ({marks}, map(?, ?))",
-        [*values.values(), list(invalid), list(invalid.values())],
-    )
+    marks = ", ".join("map(?, ?)" if isinstance(v, dict) else "?" for v in values.values())
+    given = [
+        one
+        for value in values.values()
+        for one in ([list(value), list(value.values())] if isinstance(value, dict) else [value])
+    ]
+    connection.execute(f"INSERT INTO {TABLE} ({names}) VALUES ({marks})", given)
 
 
 @dataclass(frozen=True)

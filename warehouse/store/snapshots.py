@@ -331,9 +331,14 @@ def write(
             _prune(folder, keep, parts)
 
 
-def make_room(connection: duckdb.DuckDBPyConnection, columns: int) -> None:
-    """Give DuckDB the memory to write a table of so many columns."""
-    connection.execute(f"SET memory_limit = '{BASE_MB + columns * COLUMN_MB}MB'")
+def flush(connection: duckdb.DuckDBPyConnection) -> None:
+    """Have what was written so far be in the private copy's file, and no longer in memory.
+
+    Nobody sees it before the copy is published, so that the caller's transaction is none to others.
+    """
+    connection.execute("COMMIT")
+    connection.execute("CHECKPOINT")
+    connection.execute("BEGIN")
 
 
 @contextmanager
@@ -345,6 +350,8 @@ def _transaction(
         "memory_limit": memory_limit or f"{BASE_MB}MB",
         # The rows come one batch after the other: a second thread adds memory, not speed.
         "threads": 1,
+        # Row groups of large values are kept small: joined, they would not fit into memory.
+        "max_vacuum_tasks": 0,
         "temp_directory": str(file.parent / "spill"),
         "python_enable_replacements": False,
     }

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from warehouse.errors import WarehouseError
 from warehouse.settings import load_settings
 from warehouse.store import snapshots
 
 SCHEMA = "main"
+PART_BYTES = 64 << 20
+ROW_GROUP = 122_880
+"""DuckDB's. Rows that are small enough for this many of them in a part are not cut."""
 
 
 @dataclass
@@ -27,6 +31,9 @@ class TableStream:
         batches: The rows; nothing is read before the writer is ready.
         select: What the table holds: SQL over the columns of the batches.
         where: Which rows it holds: SQL over the columns of `select`.
+        valid: For columns of the batches, SQL that tells which values DuckDB takes. Others become
+            NULL.
+        on_invalid: Told of these: the column, the places in the batch, the batch.
         finish: Called after the last row, in the same transaction: what must be published with
             the table or not at all.
     """
@@ -35,13 +42,39 @@ class TableStream:
     batches: Iterator[pa.RecordBatch]
     select: str = "*"
     where: str = "true"
+    valid: Mapping[str, str] = field(default_factory=dict)
+    on_invalid: Callable[[str, Sequence[int], pa.RecordBatch], None] = lambda *_: None
     finish: Callable[[duckdb.DuckDBPyConnection], Mapping[str, Any]] = lambda _: {}
     error: BaseException | None = field(default=None, init=False)
     _cancelled: threading.Event = field(default_factory=threading.Event, init=False)
 
-    def reader(self) -> pa.RecordBatchReader:
-        """Return the batches for DuckDB, which hides what they raise: `error` keeps it."""
-        return pa.RecordBatchReader.from_batches(self.schema, self._kept())
+    def reader(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
+        """Return batches for DuckDB, which hides what they raise: `error` keeps it."""
+        return pa.RecordBatchReader.from_batches(self.schema, self._kept(batches))
+
+    def screened(self) -> Iterator[pa.RecordBatch]:
+        """Yield the batches, with NULL for what DuckDB does not take."""
+        if not self.valid:
+            yield from self.batches
+            return
+        with duckdb.connect() as connection:
+            for batch in self.batches:
+                yield self._screen(connection, batch)
+
+    def _screen(
+        self, connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch
+    ) -> pa.RecordBatch:
+        connection.register("batch", pa.table(batch))
+        tests = ", ".join(self.valid.values())
+        verdicts = connection.sql(f"SELECT {tests} FROM batch").to_arrow_table().columns
+        screened = batch
+        for name, verdict in zip(self.valid, verdicts, strict=True):
+            if places := pc.indices_nonzero(pc.invert(verdict)).to_pylist():
+                self.on_invalid(name, places, batch)
+                place = batch.schema.get_field_index(name)
+                valid = pc.if_else(verdict.combine_chunks(), batch.column(place), None)
+                screened = screened.set_column(place, batch.schema.field(place), valid)
+        return screened
 
     def cancel(self) -> None:
         """Make whoever waits for rows stop waiting."""
@@ -56,12 +89,52 @@ class TableStream:
         if self._cancelled.is_set():
             raise KeyboardInterrupt
 
-    def _kept(self) -> Iterator[pa.RecordBatch]:
+    def _kept(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
-            yield from self.batches
+            yield from batches
         except BaseException as error:
             self.error = error
             raise
+
+
+class Parts:
+    """Cuts a stream into parts of so many bytes, where its rows are large.
+
+    DuckDB holds all large values of up to 2,048 rows in memory while it writes them, and while it
+    reads them again. Rows that are written by themselves are a row group by themselves, however few
+    they are.
+    """
+
+    def __init__(self, batches: Iterator[pa.RecordBatch], make_room: Callable[[int], None]) -> None:
+        """Begin.
+
+        Args:
+            batches: The stream.
+            make_room: Told how many bytes of rows DuckDB may hold from now on.
+        """
+        self.over = False
+        self._batches = batches
+        self._make_room = make_room
+        self._next: pa.RecordBatch | None = None
+
+    def part(self) -> Iterator[pa.RecordBatch]:
+        """Yield the batches of the next part; `over` tells afterwards whether it was the last."""
+        rows = size = 0
+        while True:
+            batch = self._next or next(self._batches, None)
+            self._next = None
+            if batch is None:
+                self.over = True
+                return
+            if size and size + batch.nbytes > PART_BYTES:
+                self._next = batch
+                return
+            rows, size = rows + batch.num_rows, size + batch.nbytes
+            if rows >= ROW_GROUP:  # it is written
+                rows = size = 0
+            else:
+                self._make_room(size)
+            yield batch
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStream) -> int:
@@ -86,18 +159,40 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStrea
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStream) -> int:
     name = f'{SCHEMA}."{table}"'
-    if load_settings().memory_limit is None:
-        snapshots.make_room(connection, len(stream.schema))
-    connection.register("incoming", stream.reader())
     select = f"SELECT * FROM (SELECT {stream.select} FROM incoming) WHERE {stream.where}"
-    if snapshots.has_table(connection, table):
-        _check_columns(connection, table, select)
-        statement = f"INSERT INTO {name} BY NAME {select}"
-    else:
-        statement = f"CREATE TABLE {name} AS {select}"
-    ((count,),) = _interruptibly(connection, statement, stream)
-    connection.unregister("incoming")
-    return int(count)
+    total = 0
+    batches = Parts(stream.screened(), _room_maker(connection, len(stream.schema)))
+    while True:
+        connection.register("incoming", stream.reader(batches.part()))
+        if snapshots.has_table(connection, table):
+            _check_columns(connection, table, select)
+            statement = f"INSERT INTO {name} BY NAME {select}"
+        else:
+            statement = f"CREATE TABLE {name} AS {select}"
+        ((count,),) = _interruptibly(connection, statement, stream)
+        connection.unregister("incoming")
+        total += int(count)
+        if batches.over:
+            return total
+        snapshots.flush(connection)
+
+
+def _room_maker(connection: duckdb.DuckDBPyConnection, columns: int) -> Callable[[int], None]:
+    """Return what gives DuckDB the memory for so many bytes of rows, and no more."""
+    if load_settings().memory_limit is not None:
+        return lambda _: None
+    settings = connection.cursor()  # the connection itself is busy with the rows
+    given = 0
+
+    def make_room(size: int) -> None:
+        nonlocal given
+        needed = snapshots.BASE_MB + columns * snapshots.COLUMN_MB + (2 * size >> 20)
+        if needed > given:
+            given = needed
+            settings.execute(f"SET memory_limit = '{needed}MB'")
+
+    make_room(0)
+    return make_room
 
 
 def _check_columns(connection: duckdb.DuckDBPyConnection, table: str, select: str) -> None:

@@ -1,0 +1,79 @@
+"""Nothing waits for ever: a connection that no longer brings bytes is told from one that works."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.servers.launch import Database
+from tests.servers.proxy import proxy
+from warehouse.errors import WarehouseError
+from warehouse.mysql import watch
+from warehouse.mysql.extract import open_extraction
+from warehouse.mysql.url import parse_url
+
+MINUTE = 60
+
+
+@pytest.fixture
+def table(server: Database) -> Database:
+    """A server with a table of some 20 MB."""
+    server.run(
+        "CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(1000))",
+        "INSERT INTO orders (v) VALUES (REPEAT('x', 1000))",
+        *["INSERT INTO orders (v) SELECT v FROM orders"] * 14,
+        "ANALYZE TABLE orders",
+    )
+    return server
+
+
+@pytest.mark.parametrize("swallows", [False, True], ids=["server waits", "server has sent all"])
+def test_the_network_falls_silent(
+    table: Database, swallows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "SILENCE_SECONDS", 2.0)
+    with proxy(table, after=3_000_000, swallows=swallows) as (network, url):
+        extraction = open_extraction(parse_url(url), "orders")
+        began = time.monotonic()
+        with pytest.raises(WarehouseError, match="the connection is dead") as caught:
+            for _ in extraction.batches():
+                pass
+    assert network.silent.is_set()
+    assert 2 < time.monotonic() - began < MINUTE / 3
+    assert extraction.rows > 0
+    assert "Check the network" in str(caught.value)
+
+
+def test_a_query_that_works_for_its_first_row_is_waited_for(
+    server: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "SILENCE_SECONDS", 0.5)
+    server.run("CREATE TABLE orders (id INT PRIMARY KEY)", "INSERT INTO orders VALUES (1), (2)")
+    extraction = open_extraction(parse_url(server.url()), "orders", where="SLEEP(2.5) = 0")
+    assert sum(batch.num_rows for batch in extraction.batches()) == 2
+    looks = [query for query in server.queries() if query == "SHOW PROCESSLIST"]
+    assert len(looks) > 2
+
+
+def test_a_reader_that_is_slow_is_no_silence(
+    table: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "SILENCE_SECONDS", 0.2)
+    extraction = open_extraction(parse_url(table.url()), "orders")
+    for number, _ in enumerate(extraction.batches()):
+        if number < 3:
+            time.sleep(1)
+    assert extraction.rows == 2**14
+
+
+def test_an_account_with_one_connection(table: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be asked is no reason to give up."""
+    monkeypatch.setattr(watch, "SILENCE_SECONDS", 0.3)
+    table.run(
+        "CREATE USER IF NOT EXISTS single@'%' IDENTIFIED BY 'one' WITH MAX_USER_CONNECTIONS 1",
+        "GRANT SELECT ON shop.* TO single@'%'",
+    )
+    server = parse_url(table.url(user="single", password="one"))
+    extraction = open_extraction(server, "orders", where="id < 2 AND SLEEP(2) = 0")
+    assert sum(batch.num_rows for batch in extraction.batches()) == 1

@@ -1,0 +1,301 @@
+"""Rows of MySQL's binary protocol become Arrow arrays, a column of a whole block at a time.
+
+A row is a byte, a bitmap of its NULLs, and its values one behind the other: where a value begins
+depends on those before it. So the columns are decoded from the first to the last, and the places
+where the next one begins are carried along, for all rows at once.
+
+https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_binary_resultset.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from warehouse.mysql.protocol import Block, MalformedResult
+
+Integers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+_BITMAP_OFFSET = 2
+"""The first bits of the bitmap of a row mean nothing."""
+_EPOCH_OF_MONTHS = 1970 * 12
+_DAY = 86_400
+_FOLLOWS = {0xFC: 2, 0xFD: 3, 0xFE: 8}
+"""How many bytes of a length follow such a first byte; a smaller one is the length itself."""
+_LARGEST = (1 << 62) - 1
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The values of a column.
+
+    Attributes:
+        array: The values.
+        invalid: Which of them have no counterpart and became NULL; None for none of them.
+    """
+
+    array: pa.Array
+    invalid: Mask | None = None
+
+
+class Rows:
+    """The rows of a block, and how far each of them is decoded."""
+
+    def __init__(self, block: Block, columns: int) -> None:
+        """Begin in front of the first column.
+
+        Raises:
+            MalformedResult: a row does not begin as rows do.
+        """
+        self.data = block.data
+        self.bytes = np.frombuffer(block.data, np.uint8)
+        self.count = len(block.starts)
+        self._starts = block.starts
+        self._ends = block.ends
+        self.at: Integers = block.starts + 1 + (columns + 7 + _BITMAP_OFFSET) // 8
+        if self.bytes[block.starts].any() or (self.at > block.ends).any():
+            raise MalformedResult("A packet among the rows is no row.")
+
+    def nulls(self, column: int) -> Mask:
+        """Return which rows have NULL in a column."""
+        byte, bit = divmod(column + _BITMAP_OFFSET, 8)
+        return (self.bytes[self._starts + 1 + byte] >> bit & 1).astype(np.bool_)
+
+    def take(self, at: Integers, dtype: str) -> npt.NDArray[np.generic]:
+        """Return the little-endian numbers that begin at these places."""
+        kind = np.dtype(dtype)
+        numbers = np.ndarray(len(self.data) - kind.itemsize + 1, kind, self.data, strides=(1,))
+        taken: npt.NDArray[np.generic] = numbers[np.minimum(at, len(numbers) - 1)]
+        return taken
+
+    def advance(self, to: Integers) -> None:
+        """Go on behind a value.
+
+        Raises:
+            MalformedResult: it ends behind its row.
+        """
+        if (to > self._ends).any():
+            raise MalformedResult("A value is longer than its row.")
+        self.at = to
+
+    def finish(self) -> None:
+        """See that the rows end where their last values do.
+
+        Raises:
+            MalformedResult: they do not.
+        """
+        if (self.at != self._ends).any():
+            raise MalformedResult("A row is longer than its values.")
+
+    def strings(self, nulls: Mask) -> tuple[Integers, Integers]:
+        """Go behind values that tell their length. Returns where each begins and ends."""
+        first = np.where(nulls, 0, self.bytes[self.at])
+        lengths = first.astype(np.int64)
+        begins = self.at + ~nulls
+        if first.max(initial=0) > 0xFA:
+            for mark, width in _FOLLOWS.items():
+                (found,) = np.nonzero(first == mark)
+                wide = self.take(begins[found], "<i8").astype(np.int64)
+                lengths[found] = wide & min((1 << 8 * width) - 1, _LARGEST)
+                begins[found] += width
+            if (first == 0xFB).any() or (first == 0xFF).any():
+                raise MalformedResult("A length is none.")
+        ends = begins + lengths
+        self.advance(ends)
+        return begins, ends
+
+
+Decoder = Callable[[Rows, Mask], Decoded]
+"""Reads a column of all rows, of which some are NULL and have no bytes."""
+
+
+def decode(block: Block, decoders: Sequence[Decoder]) -> list[Decoded]:
+    """Decode a block of rows, column by column.
+
+    Raises:
+        MalformedResult: the bytes are no such rows.
+    """
+    rows = Rows(block, len(decoders))
+    columns = [decoder(rows, rows.nulls(number)) for number, decoder in enumerate(decoders)]
+    rows.finish()
+    return columns
+
+
+def number(dtype: str) -> Decoder:
+    """Return the decoder of numbers of a fixed width."""
+    width = np.dtype(dtype).itemsize
+
+    def decoder(rows: Rows, nulls: Mask) -> Decoded:
+        values = rows.take(rows.at, dtype)
+        rows.advance(rows.at + np.where(nulls, 0, width))
+        return Decoded(_array(values, nulls))
+
+    return decoder
+
+
+def bits(rows: Rows, nulls: Mask) -> Decoded:
+    """Decode bits, which come as the bytes of a number, the highest first."""
+    begins, ends = rows.strings(nulls)
+    values = np.zeros(rows.count, np.uint64)
+    for place in range(int((ends - begins).max(initial=0))):
+        inside = begins + place < ends
+        byte = rows.bytes[np.where(inside, begins + place, 0)].astype(np.uint64)
+        values = np.where(inside, values << np.uint64(8) | byte, values)
+    return Decoded(_array(values, nulls))
+
+
+def binary(rows: Rows, nulls: Mask) -> Decoded:
+    """Decode bytes."""
+    return Decoded(_binary(rows, nulls))
+
+
+def text(rows: Rows, nulls: Mask) -> Decoded:
+    """Decode text. What is not UTF-8 becomes NULL."""
+    array = _binary(rows, nulls)
+    try:
+        return Decoded(pc.cast(array, pa.string()))
+    except pa.ArrowInvalid:
+        invalid = np.array([not _is_utf8(value) for value in array.to_pylist()])
+        valid = pc.if_else(pa.array(invalid), pa.scalar(None, pa.binary()), array)
+        return Decoded(pc.cast(valid, pa.string()), invalid)
+
+
+def floats(rows: Rows, nulls: Mask) -> Decoded:
+    """Decode lists of 4-byte numbers."""
+    array = _binary(rows, nulls)
+    _, offsets, data = array.buffers()
+    starts = pa.Array.from_buffers(pa.int32(), len(array) + 1, [None, offsets], offset=array.offset)
+    values = pa.Array.from_buffers(pa.float32(), (data.size if data else 0) // 4, [None, data])
+    lists = pa.ListArray.from_arrays(
+        pc.cast(pc.divide(starts, 4), pa.int32()), values, mask=array.is_null()
+    )
+    return Decoded(lists)
+
+
+def date(rows: Rows, nulls: Mask) -> Decoded:
+    """Decode dates as days from 1970; what is no day becomes NULL."""
+    at, length = _temporal(rows, nulls)
+    days, invalid = _days(rows, at, length)
+    return _valid(days.astype(np.int32), nulls, invalid)
+
+
+def moment(rows: Rows, nulls: Mask) -> Decoded:
+    """Decode dates with a time as microseconds from 1970; what is no day becomes NULL."""
+    at, length = _temporal(rows, nulls)
+    days, invalid = _days(rows, at, length)
+    seconds = days * _DAY + _clock(rows, at + 5, length >= 7)
+    return _valid(_microseconds(rows, seconds, at + 8, length >= 11), nulls, invalid)
+
+
+def duration(rows: Rows, nulls: Mask) -> Decoded:
+    """Decode times, which may be negative and longer than a day, as microseconds."""
+    at, length = _temporal(rows, nulls)
+    some = length >= 8
+    days = np.where(some, rows.take(at + 2, "<u4"), 0).astype(np.int64)
+    seconds = days * _DAY + _clock(rows, at + 6, some)
+    micros = _microseconds(rows, seconds, at + 9, length >= 12)
+    negative = some & (rows.bytes[np.where(some, at + 1, 0)] == 1)
+    return Decoded(_array(np.where(negative, -micros, micros), nulls))
+
+
+def _temporal(rows: Rows, nulls: Mask) -> tuple[Integers, Integers]:
+    """Go behind values of a date or a time. Returns where each begins, and its length.
+
+    Parts that are zero are left out from the end.
+    """
+    at = rows.at
+    length = np.where(nulls, 0, rows.bytes[at]).astype(np.int64)
+    rows.advance(at + length + ~nulls)
+    return at, length
+
+
+def _days(rows: Rows, at: Integers, length: Integers) -> tuple[Integers, Mask]:
+    """Return the days from 1970 of dates, and which of these are no days."""
+    some = length >= 4
+    year = np.where(some, rows.take(at + 1, "<u2"), 0).astype(np.int64)
+    month, day = (
+        np.where(some, rows.take(at + place, "u1"), 0).astype(np.int64) for place in (3, 4)
+    )
+    first, days_in = _months()
+    place = np.minimum(year, 9999) * 16 + np.minimum(month, 15)
+    invalid = (day < 1) | (day > days_in[place])
+    return first[place] + day - 1, invalid
+
+
+@cache
+def _months() -> tuple[Integers, Integers]:
+    """Return, for 16 * year + month, the first day from 1970 and how many days there are.
+
+    What is no month of the years 1 to 9999 has none.
+    """
+    place = np.arange(10_000 * 16)
+    year, month = place >> 4, place & 15
+    real = (year >= 1) & (month >= 1) & (month <= 12)
+    months = np.where(real, year * 12 + month - 1 - _EPOCH_OF_MONTHS, 0)
+    first, following = (
+        (months + more).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+        for more in (0, 1)
+    )
+    return first, np.where(real, following - first, 0)
+
+
+def _clock(rows: Rows, at: Integers, some: Mask) -> Integers:
+    """Return the seconds of the hour, minute and second that begin there."""
+    hour, minute, second = (
+        np.where(some, rows.take(at + place, "u1"), 0).astype(np.int64) for place in range(3)
+    )
+    return (hour * 60 + minute) * 60 + second
+
+
+def _microseconds(rows: Rows, seconds: Integers, at: Integers, some: Mask) -> Integers:
+    fraction = np.where(some, rows.take(at, "<u4"), 0).astype(np.int64)
+    return seconds * 1_000_000 + fraction
+
+
+def _valid(values: Integers | npt.NDArray[np.int32], nulls: Mask, invalid: Mask) -> Decoded:
+    invalid = invalid & ~nulls
+    if not invalid.any():
+        return Decoded(_array(values, nulls))
+    return Decoded(_array(values, nulls | invalid), invalid)
+
+
+def _array(values: npt.NDArray[np.generic], nulls: Mask) -> pa.Array:
+    return pa.array(values, mask=nulls if nulls.any() else None)
+
+
+def _binary(rows: Rows, nulls: Mask) -> pa.Array:
+    begins, ends = rows.strings(nulls)
+    data = pa.py_buffer(rows.data)
+    if rows.count == 1:  # may be as large as values are: not copied
+        length = int(ends[0] - begins[0])
+        offsets = pa.py_buffer(np.array([0, length], np.int32))
+        value = data.slice(int(begins[0]), length)
+        array = pa.Array.from_buffers(pa.binary(), 1, [None, offsets, value])
+    else:
+        # Values and the gaps between them are one array; Arrow copies each second element.
+        places = np.empty(2 * rows.count + 1, np.int32)
+        places[0:-1:2] = begins
+        places[1::2] = ends
+        places[-1] = ends[-1]
+        whole = pa.Array.from_buffers(
+            pa.binary(), 2 * rows.count, [None, pa.py_buffer(places), data]
+        )
+        array = whole.take(pa.array(np.arange(0, 2 * rows.count, 2, dtype=np.int32)))
+    if nulls.any():
+        array = pc.if_else(pa.array(nulls), pa.scalar(None, pa.binary()), array)
+    return array
+
+
+def _is_utf8(value: bytes | None) -> bool:
+    try:
+        (value or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
