@@ -10,12 +10,13 @@ from contextlib import contextmanager
 import click
 import duckdb
 
+from warehouse.cli.exit_codes import ExitCode
 from warehouse.errors import WarehouseError
 
 
 @contextmanager
 def errors_for_people() -> Iterator[None]:
-    """Show an error meant for people as its text alone, and leave with exit code 1.
+    """Show an error meant for people as its text alone, and leave with its exit code.
 
     A reader that closes the pipe has what it wants: that is no error.
     """
@@ -26,23 +27,23 @@ def errors_for_people() -> Iterator[None]:
         _drop_output()
     except WarehouseError as error:
         click.echo(f"\n{error}" if sys.stderr.isatty() else str(error), err=True)
-        sys.exit(1)
+        sys.exit(ExitCode.FAILED)
     except duckdb.Error as error:  # not of a query, which explains its own: the file is damaged
         click.echo(str(error).splitlines()[0], err=True)
         click.echo("`just rollback NUMBER` makes an older snapshot the newest again.", err=True)
-        sys.exit(1)
+        sys.exit(ExitCode.FAILED)
     except OSError as error:
         if error.filename is None:  # stdout goes to a full disk
             _drop_output()
         what = error.filename or "The output"
         click.echo(f"{what} could not be read or written: {error.strerror}.", err=True)
-        sys.exit(1)
+        sys.exit(ExitCode.FAILED)
     except (KeyboardInterrupt, RuntimeError) as error:
         # What Ctrl-C becomes inside DuckDB.
         if isinstance(error, RuntimeError) and str(error) != "Query interrupted":
             raise
         click.echo("Stopped. Nothing half-written is visible.", err=True)
-        sys.exit(130)
+        sys.exit(ExitCode.STOPPED)
 
 
 def _drop_output() -> None:
