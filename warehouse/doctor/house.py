@@ -125,9 +125,8 @@ def warehouse(case: Case) -> Iterator[Finding]:
         yield ok(f"There is none at {path} yet: `just materialize` builds it.")
         return
     for snapshot in [*snapshots.kept(path), *snapshots.later(path)]:
-        for text in tampering.findings(snapshot.number, snapshot.file):
-            what, _, todo = text.partition(": ")
-            yield warning(f"{what}.", todo)
+        for found in tampering.findings(snapshot.number, snapshot.file):
+            yield warning(found.what, found.todo)
     try:
         # Said above, of all snapshots.
         with _quietly(), snapshots.read(path) as connection:

@@ -409,8 +409,8 @@ def _check_base(path: Path, start: Snapshot, say: Callable[[str], None]) -> None
             _open(start.file).close()
     except _DAMAGED as error:
         raise _unreadable(path, start, error) from None
-    for text in tampering.findings(start.number, start.file):
-        say(f"{text} This write starts from it.")
+    for found in tampering.findings(start.number, start.file):
+        say(f"{found.what} This write starts from it. {found.todo}")
 
 
 def _latest(path: Path, current: Snapshot | None) -> Snapshot:

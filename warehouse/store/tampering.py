@@ -13,6 +13,7 @@ import json
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from warehouse.errors import WarehouseError
 
@@ -28,6 +29,13 @@ _HEADERS = 3 * 4096
 
 class SnapshotChanged(UserWarning):
     """Somebody wrote to a snapshot that was published."""
+
+
+class Tampered(NamedTuple):
+    """What somebody did to a snapshot, and what to do about it."""
+
+    what: str
+    todo: str
 
 
 def seal(file: Path) -> None:
@@ -82,28 +90,33 @@ def without_log(file: Path) -> Path:
     return other
 
 
-def findings(number: int, file: Path) -> list[str]:
-    """Say what somebody did to a snapshot, and what to do; nothing, if nobody did."""
+def findings(number: int, file: Path) -> list[Tampered]:
+    """Say what somebody did to a snapshot; nothing, if nobody did."""
     found = []
     if log := stray_log(file):
         found.append(
-            f"A program opened snapshot {number} for writing and left {log} beside it. Its rows "
-            "are not MySQL's: the snapshot is shown as it was published, without them. Remove "
-            "that file: other tools that open the snapshot show its rows."
+            Tampered(
+                f"A program opened snapshot {number} for writing and left {log} beside it. Its "
+                "rows are not MySQL's: the snapshot is shown as it was published, without them.",
+                "Remove that file: other tools that open the snapshot show its rows.",
+            )
         )
     if is_changed(file):
         found.append(
-            f"Snapshot {number} is not as it was published: a program wrote into {file}, and what "
-            "it shows may not be MySQL's. `just history` lists the snapshots, `just rollback "
-            "NUMBER` makes one from before the newest again, `just materialize` loads anew."
+            Tampered(
+                f"Snapshot {number} is not as it was published: a program wrote into {file}, and "
+                "what it shows may not be MySQL's.",
+                "`just history` lists the snapshots, `just rollback NUMBER` makes one from before "
+                "the newest again, `just materialize` loads anew.",
+            )
         )
     return found
 
 
 def warn(number: int, file: Path) -> None:
     """Warn whoever reads a snapshot that somebody wrote to."""
-    for text in findings(number, file):
-        warnings.warn(text, SnapshotChanged, stacklevel=3)
+    for found in findings(number, file):
+        warnings.warn(" ".join(found), SnapshotChanged, stacklevel=3)
 
 
 def _headers(file: Path) -> str:
