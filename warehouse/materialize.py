@@ -31,7 +31,7 @@ def run(
     partition: str | None = None,
     partition_range: str | None = None,
     force: bool = False,
-) -> None:
+) -> list[dg.AssetCheckEvaluation]:
     """Materialize a selection of the assets (None: see `everything`) and say what came of it.
 
     Args:
@@ -39,6 +39,9 @@ def run(
         partition: The day, for assets that have days; without it and a range: all days.
         partition_range: The first and the last day.
         force: Publish even a table that lost more rows than allowed.
+
+    Returns:
+        The checks of severity error that failed in this run.
 
     Raises:
         WarehouseError: the selection names nothing, or the run failed; says why.
@@ -49,16 +52,23 @@ def run(
     days = _days(keys, partition, partition_range)
     progress.begin_to_narrate()
     with history() as instance:
-        _summary(_execute_assets(instance, keys, days, force), time.monotonic() - began)
+        result = _execute_assets(instance, keys, days, force)
+        _summary(result, time.monotonic() - began)
+    return _failed(result)
 
 
-def load_changed(compared: Comparison, began: float, *, force: bool = False) -> None:
+def load_changed(
+    compared: Comparison, began: float, *, force: bool = False
+) -> list[dg.AssetCheckEvaluation]:
     """Load those days again that differ from MySQL.
 
     Args:
         compared: The comparison, which may still go on.
         began: When the refresh began, by the monotonic clock.
         force: As in `run`.
+
+    Returns:
+        As `run`.
 
     Raises:
         WarehouseError: the load failed.
@@ -74,6 +84,16 @@ def load_changed(compared: Comparison, began: float, *, force: bool = False) -> 
         if found.gone:
             click.echo(f"{counted(len(found.gone), 'day')} dropped: before WAREHOUSE_DAILY_START.")
         _summary(result, time.monotonic() - began, "MySQL was asked for no rows")
+    return _failed(result)
+
+
+def _failed(result: dg.ExecuteInProcessResult) -> list[dg.AssetCheckEvaluation]:
+    """Return the checks of severity error that failed in a run: a warning is no failure."""
+    return [
+        check
+        for check in result.get_asset_check_evaluations()
+        if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR
+    ]
 
 
 def _execute_assets(

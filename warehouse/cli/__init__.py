@@ -1,7 +1,5 @@
-"""The program behind the recipes. stdout is data, stderr is narration, exit codes mean something.
-
-0: done. 1: it failed, and the text on stderr says why. 2: the command was not understood.
-130: stopped with Ctrl-C.
+"""The program behind the recipes. stdout is data, stderr is narration, exit codes mean something:
+see `exit_codes`.
 """
 
 import click
@@ -13,8 +11,8 @@ from warehouse.cli import build, look, query, sample, snapshots
 def main() -> None:
     """Ask MySQL once, serve everything after that from one DuckDB file.
 
-    stdout is data, stderr is narration. Exit codes: 0 done, 1 failed, 2 not understood, 130 stopped
-    with Ctrl-C.
+    stdout is data, stderr is narration. Exit codes: 0 done, 1 failed, 2 not understood, 3
+    published and a check of severity error failed, 130 stopped with Ctrl-C.
     """
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from warehouse.cli.exit_codes import ExitCode
 from warehouse.cli.people import errors_for_people
 from warehouse.cli.startup import importing_dagster
 from warehouse.settings import Settings, load_settings
@@ -166,7 +167,7 @@ def doctor() -> None:
     )
     click.echo(f"\n{told}.", err=True)
     if count[Verdict.FAILURE]:
-        sys.exit(1)
+        sys.exit(ExitCode.FAILED)
 
 
 def _print(header: Sequence[str], lines: Sequence[Sequence[str]]) -> None:

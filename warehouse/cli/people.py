@@ -4,45 +4,78 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 import click
 import duckdb
 
+from warehouse.cli.exit_codes import ExitCode
 from warehouse.errors import WarehouseError
+from warehouse.store.tampering import SnapshotChanged
 
 
 @contextmanager
 def errors_for_people() -> Iterator[None]:
-    """Show an error meant for people as its text alone, and leave with exit code 1.
+    """Show an error meant for people as its text alone, and leave with its exit code.
 
-    A reader that closes the pipe has what it wants: that is no error.
+    A reader that closes the pipe has what it wants: that is no error. What somebody did to a
+    snapshot is said on stderr.
     """
     try:
-        yield
+        with _warnings_for_people():
+            yield
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough
         _drop_output()
     except WarehouseError as error:
         click.echo(f"\n{error}" if sys.stderr.isatty() else str(error), err=True)
-        sys.exit(1)
+        sys.exit(ExitCode.FAILED)
     except duckdb.Error as error:  # not of a query, which explains its own: the file is damaged
         click.echo(str(error).splitlines()[0], err=True)
         click.echo("`just rollback NUMBER` makes an older snapshot the newest again.", err=True)
-        sys.exit(1)
+        sys.exit(ExitCode.FAILED)
     except OSError as error:
         if error.filename is None:  # stdout goes to a full disk
             _drop_output()
         what = error.filename or "The output"
         click.echo(f"{what} could not be read or written: {error.strerror}.", err=True)
-        sys.exit(1)
+        sys.exit(ExitCode.FAILED)
     except (KeyboardInterrupt, RuntimeError) as error:
         # What Ctrl-C becomes inside DuckDB.
         if isinstance(error, RuntimeError) and str(error) != "Query interrupted":
             raise
         click.echo("Stopped. Nothing half-written is visible.", err=True)
-        sys.exit(130)
+        sys.exit(ExitCode.STOPPED)
+
+
+@contextmanager
+def _warnings_for_people() -> Iterator[None]:
+    """Show warnings on a snapshot that was changed as their text alone, each once."""
+    shown: set[str] = set()
+
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if not issubclass(category, SnapshotChanged):
+                others(message, category, filename, lineno, file, line)
+            elif (text := str(message)) not in shown:
+                shown.add(text)
+                click.echo(f"Warning: {text}", err=True)
+
+        warnings.simplefilter("always", SnapshotChanged)
+        warnings.showwarning = show
+        yield
 
 
 def _drop_output() -> None:

@@ -7,7 +7,9 @@ import os
 import platform
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from warehouse import runs
 from warehouse.doctor.case import Case
 from warehouse.doctor.findings import Finding, failure, ok, warning
 from warehouse.settings import ROOT
-from warehouse.store import holders, snapshots
+from warehouse.store import holders, snapshots, tampering
 from warehouse.words import counted
 
 TIMES = 3
@@ -33,6 +35,7 @@ NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "gluster", "lustre", "fuse
 
 def folder(case: Case) -> Iterator[Finding]:
     """See that the warehouse's folder can do what a snapshot needs. Tried in a folder beside it."""
+    snapshots.check_name(case.settings.path)
     beside = _existing(case.settings.path.parent)
     kind = _file_system(beside)
     if kind and kind.startswith(NETWORK):
@@ -121,8 +124,12 @@ def warehouse(case: Case) -> Iterator[Finding]:
     if newest is None:
         yield ok(f"There is none at {path} yet: `just materialize` builds it.")
         return
+    for snapshot in [*snapshots.kept(path), *snapshots.later(path)]:
+        for found in tampering.findings(snapshot.number, snapshot.file):
+            yield warning(found.what, found.todo)
     try:
-        with snapshots.read(path) as connection:
+        # Said above, of all snapshots.
+        with _quietly(), snapshots.read(path) as connection:
             views = connection.execute(
                 "SELECT view_name FROM duckdb_views() WHERE NOT internal"
             ).fetchall()
@@ -136,6 +143,13 @@ def warehouse(case: Case) -> Iterator[Finding]:
         )
         return
     yield ok(f"Snapshot {newest.number} at {path} opens, and its {len(views)} views work.")
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tampering.SnapshotChanged)
+        yield
 
 
 def leftovers(case: Case) -> Iterator[Finding]:
@@ -166,7 +180,13 @@ def _numbers(path: Path, house: Path, keep: int) -> Iterator[Finding]:
     if newest is None or not house.is_dir():
         return
     on_disk = snapshots.snapshots(house)
-    unlinked = [entry for entry in on_disk if int(entry.name) > newest.number]
+    if later := snapshots.later(path):
+        numbers = ", ".join(str(one.number) for one in later)
+        yield warning(
+            f"The link was set back by hand to snapshot {newest.number}; {numbers} came later.",
+            "They stay until they are pruned: `just rollback NUMBER` makes one the newest again.",
+        )
+    unlinked = snapshots.unlinked(house, newest)
     for entry in unlinked if holders.writer(path) is None else []:
         yield warning(
             f"Snapshot {int(entry.name)} ({_size(entry)}) was written and never linked.",

@@ -18,6 +18,7 @@ import duckdb
 from warehouse.errors import WarehouseError
 from warehouse.store.quoting import literal, quoted
 from warehouse.store.snapshots import Snapshot
+from warehouse.store.tampering import warn, without_log
 
 MEMORY_LIMIT = "500MB"
 """What does not fit is spilled: with 5,000,000 rows of 12 columns that takes a second more."""
@@ -107,12 +108,14 @@ def attached(old: Snapshot, new: Snapshot) -> Iterator[duckdb.DuckDBPyConnection
         for name, snapshot in (("old", old), ("new", new)):
             try:
                 connection.execute(
-                    f"ATTACH {literal(str(snapshot.file.resolve()))} AS {name} (READ_ONLY)"
+                    f"ATTACH {literal(str(without_log(snapshot.file.resolve())))} AS {name} "
+                    "(READ_ONLY)"
                 )
             except duckdb.IOException:
                 if snapshot.file.exists():
                     raise
                 raise Pruned from None
+            warn(snapshot.number, snapshot.file)
         yield connection
 
 

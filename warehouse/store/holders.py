@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from warehouse.store.snapshots import FILE, FOLDER
+from warehouse.store.snapshots import FILE, FOLDER, writer_named
+from warehouse.store.tampering import UNALTERED
 
 PROCESSES = Path("/proc")
 """Linux tells here which files a process has open. Elsewhere the readers are not known."""
@@ -59,7 +60,7 @@ def last_writer(path: Path) -> Writer | None:
     """Return who wrote last, or still does, and when it began."""
     note = path.parent / FOLDER / "writer"
     try:
-        return Writer(note.read_text().strip(), datetime.fromtimestamp(note.stat().st_mtime, UTC))
+        return Writer(writer_named(note.parent), datetime.fromtimestamp(note.stat().st_mtime, UTC))
     except FileNotFoundError:
         return None
 
@@ -73,7 +74,7 @@ def readers(path: Path) -> list[Reader] | None:
     if not (PROCESSES / "self/fd").exists():
         return None
     folder = re.escape(str(path.parent.resolve() / FOLDER))
-    opened = re.compile(rf"{folder}/(\d+)/{re.escape(FILE)}( \(deleted\))?")
+    opened = re.compile(rf"{folder}/(\d+)/(?:{UNALTERED}/)?{re.escape(FILE)}( \(deleted\))?")
     found = set()
     for process in PROCESSES.iterdir():
         if not process.name.isdigit() or int(process.name) == os.getpid():

@@ -3,7 +3,8 @@
     data/warehouse.duckdb -> .warehouse/000042/warehouse.duckdb     what everyone opens
     data/.warehouse/000041/warehouse.duckdb                         kept, for those still reading it
     data/.warehouse/staging/warehouse.duckdb                        while somebody writes
-    data/.warehouse/lock, writer                                    one writer at a time, and who
+    data/.warehouse/lock, writer                                    one writer at a time, who, and
+                                                                    the last number that was given
 
 A write happens in a private copy. It becomes the newest snapshot by renaming its folder and
 replacing the link, both of which the file system does whole or not at all.
@@ -29,13 +30,15 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from warehouse.errors import WarehouseError
+from warehouse.store import tampering
+from warehouse.store.disk_errors import SAFE as SAFE
+from warehouse.store.disk_errors import plain_errors
 
 FOLDER = ".warehouse"
 FILE = "warehouse.duckdb"
 STORAGE_VERSION = "v1.5.0"
 """DuckDB 1.5 and later open the file: the newest default would shut out the command line tool."""
 
-SAFE = "Nothing was changed: everyone still reads the last snapshot."
 BASE_MB, COLUMN_MB = 48, 1
 """What DuckDB needs to write a table, found by trying: up to 200 columns of text."""
 
@@ -43,6 +46,9 @@ TABLE = "snapshots"
 """The table that lists the snapshots that led to the one it is in."""
 
 _NUMBER = re.compile(r"\d{6,}")
+_GIVEN = re.compile(r"^snapshot (\d+)$", re.MULTILINE)
+_STAGED = (FILE, "spill", tampering.SEAL, tampering.UNALTERED)
+"""How the names of all begin that a writer puts into staging."""
 _WAIT_SECONDS = 10.0
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _DAMAGED = (
@@ -66,8 +72,10 @@ def newest(path: Path) -> Snapshot | None:
     """Return the snapshot that the link points to, or None before the first write.
 
     Raises:
-        WarehouseError: something else stands where the link should be.
+        WarehouseError: something else stands where the link should be, or DuckDB cannot open
+            anything there.
     """
+    check_name(path, "\\")
     try:
         target = path.readlink()
     except FileNotFoundError:
@@ -105,7 +113,7 @@ def open_newest(path: Path) -> duckdb.DuckDBPyConnection:
                 f"There is no warehouse at {path} yet.", todo="Build it with `just materialize`."
             )
         try:
-            return _open(snapshot.file)
+            return _open_warning(snapshot)
         except _DAMAGED as error:
             # Pruned between reading the link and opening the file, if there is a newer one.
             if newest(path) == snapshot:
@@ -117,8 +125,35 @@ def kept(path: Path) -> list[Snapshot]:
     current = newest(path)
     if current is None:
         return []
-    found = [Snapshot(int(entry.name), entry / FILE) for entry in snapshots(path.parent / FOLDER)]
-    return [snapshot for snapshot in found if snapshot.number <= current.number]
+    return [snapshot for snapshot in _on_disk(path) if snapshot.number <= current.number]
+
+
+def later(path: Path) -> list[Snapshot]:
+    """Return the snapshots that were published after the one that the link points to.
+
+    There are some where somebody set the link back by hand: they stay until they are pruned.
+    """
+    current, given = newest(path), last_given(path.parent / FOLDER)
+    if current is None:
+        return []
+    return [
+        one
+        for one in _on_disk(path)
+        if one.number > current.number and (given is None or one.number <= given)
+    ]
+
+
+def last_given(folder: Path) -> int | None:
+    """Return the last number that was given to a snapshot; None if that was not noted."""
+    try:
+        noted = _GIVEN.search((folder / "writer").read_text())
+    except (OSError, UnicodeDecodeError):
+        return None
+    return int(noted[1]) if noted else None
+
+
+def _on_disk(path: Path) -> list[Snapshot]:
+    return [Snapshot(int(entry.name), entry / FILE) for entry in snapshots(path.parent / FOLDER)]
 
 
 def written(path: Path) -> dict[int, datetime]:
@@ -157,7 +192,7 @@ def find(path: Path, which: int | str | date) -> Snapshot:
             one
             for back, one in enumerate(reversed(there))
             if meant == one.number or (meant <= 0 and meant == -back)
-        ]
+        ] or [one for one in later(path) if meant == one.number]
         missing = f"There is no snapshot {meant} of {path}."
     if found:
         return found[-1]
@@ -208,7 +243,7 @@ def open_snapshot(path: Path, which: int | str | date) -> duckdb.DuckDBPyConnect
     while True:
         snapshot = find(path, which)
         try:
-            return _open(snapshot.file)
+            return _open_warning(snapshot)
         except _DAMAGED as error:
             # Pruned between finding and opening it, if it is gone.
             if snapshot.file.exists():
@@ -234,8 +269,21 @@ def _unreadable(path: Path, snapshot: Snapshot, error: duckdb.Error) -> Warehous
     )
 
 
+def _open_warning(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
+    """Open a snapshot as it was published, and warn if somebody wrote to it since."""
+    connection = _open(snapshot.file)
+    tampering.warn(snapshot.number, snapshot.file)
+    return connection
+
+
 def _open(file: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(str(file.resolve()), read_only=True)
+    real = file.resolve()
+    name = tampering.without_log(real)
+    connection = duckdb.connect(str(name), read_only=True)
+    # It may have come between the look and the opening; while the file is open here, none can.
+    if (other := tampering.without_log(real)) != name:
+        connection.close()
+        connection = duckdb.connect(str(other), read_only=True)
     # A misspelt table must not silently become a Python variable of that name.
     connection.execute("SET python_enable_replacements = false")
     return connection
@@ -299,19 +347,18 @@ def write(
     """
     folder = path.parent / FOLDER
     staging = folder / "staging"
-    with _plain_errors(path):
+    check_name(path)
+    with plain_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         _check_alone(path)
         with _writing_alone(folder, who, say):
             current = newest(path)
             # The base may have been pruned while this waited for another writer.
             start = find(path, base.number) if base else current
-            if start:  # a damaged one is named before it is copied
-                with suppress(duckdb.ConnectionException):
-                    open_snapshot(path, start.number).close()
+            if start:
+                _check_base(path, start, say)
             _clear_leftovers(folder, current)
-            there = [int(snapshot.name) for snapshot in snapshots(folder)]
-            number = max(there, default=0) + 1
+            latest = _latest(path, current)
             staging.mkdir()
             try:
                 if start:
@@ -324,11 +371,59 @@ def write(
                 with _transaction(staging / FILE, memory_limit, replacing) as connection:
                     yield connection
                     _check_views(connection)
-                    parts = _note(connection, number, who, part_of, current)
-                _publish(staging, path, number)
+                    number, parts = _note(connection, latest, who, part_of)
+                _publish(staging, path, number, who)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
             _prune(folder, keep, parts)
+
+
+def check_name(path: Path, refused: str = "\\?") -> None:
+    """See that DuckDB can work in a folder.
+
+    DuckDB takes a backslash for a slash, and puts the log of a write before the first question
+    mark of the whole path, as if what follows were the query of an URL.
+
+    Raises:
+        WarehouseError: the path, or where its links lead, has a character that it cannot have.
+    """
+    for where in (path.absolute(), path.parent.resolve()):
+        for character in refused:
+            if character in str(where):
+                raise WarehouseError(
+                    f"DuckDB cannot keep a file at {where}: there is a {character} in the path.",
+                    safe="Nothing was changed.",
+                    todo="Rename that folder, or set WAREHOUSE_PATH to another place.",
+                )
+
+
+def _check_base(path: Path, start: Snapshot, say: Callable[[str], None]) -> None:
+    """See that the snapshot from which a write starts is whole, and say if it was changed.
+
+    Raises:
+        WarehouseError: it cannot be opened.
+    """
+    try:
+        # Open in this process with other options, it is whole as well.
+        with suppress(duckdb.ConnectionException):
+            _open(start.file).close()
+    except _DAMAGED as error:
+        raise _unreadable(path, start, error) from None
+    for found in tampering.findings(start.number, start.file):
+        say(f"{found.what} This write starts from it. {found.todo}")
+
+
+def _latest(path: Path, current: Snapshot | None) -> Snapshot:
+    """Return the latest snapshot that there ever was, as far as anything here tells.
+
+    Its number was given and is not given again, even if its folder is gone.
+    """
+    found = [*_on_disk(path), *([current] if current else [])]
+    given = last_given(path.parent / FOLDER) or 0
+    latest = max(found, key=lambda one: one.number, default=Snapshot(0, path))
+    if given <= latest.number:
+        return latest
+    return Snapshot(given, path.parent / FOLDER / f"{given:06d}" / FILE)
 
 
 def flush(connection: duckdb.DuckDBPyConnection) -> None:
@@ -370,13 +465,13 @@ def _transaction(
 
 
 def _note(
-    connection: duckdb.DuckDBPyConnection,
-    number: int,
-    who: str,
-    part_of: str | None,
-    current: Snapshot | None,
-) -> set[int]:
-    """Note in the file itself which snapshot it is. Returns the earlier parts of the same whole."""
+    connection: duckdb.DuckDBPyConnection, latest: Snapshot, who: str, part_of: str | None
+) -> tuple[int, set[int]]:
+    """Note in the file itself which snapshot it is.
+
+    Returns:
+        Its number, and the earlier parts of the same whole.
+    """
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS {TABLE} "
         '("number" BIGINT, "written_at" TIMESTAMPTZ, "writer" VARCHAR, "part_of" VARCHAR)'
@@ -384,25 +479,30 @@ def _note(
     # A file of an earlier version lacks it.
     connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS part_of VARCHAR")
     # Made from an older snapshot, the file does not know those that came after it.
-    ((last,),) = connection.execute(f"SELECT coalesce(max(number), 0) FROM {TABLE}").fetchall()
-    if current and last < current.number:
-        # If it cannot be opened, that is why somebody rolls it back.
-        with suppress(duckdb.Error), _open(current.file) as newer:
+    if (last := _last_number(connection)) < latest.number:
+        # If it cannot be opened, that is why somebody goes back.
+        with suppress(duckdb.Error), _open(latest.file) as newer:
             newer.execute("SET TimeZone = 'UTC'")
             if has_table(newer, TABLE):
-                later = newer.sql(f"FROM {TABLE} WHERE number > {last}")
-                marks = ", ".join("?" * len(later.columns))
-                for row in later.fetchall():
+                rows = newer.sql(f"FROM {TABLE} WHERE number > {last}")
+                marks = ", ".join("?" * len(rows.columns))
+                for row in rows.fetchall():
                     connection.execute(
-                        f"INSERT INTO {TABLE} ({', '.join(later.columns)}) VALUES ({marks})", row
+                        f"INSERT INTO {TABLE} ({', '.join(rows.columns)}) VALUES ({marks})", row
                     )
+    number = max(latest.number, _last_number(connection)) + 1
     parts = connection.execute(f"SELECT number FROM {TABLE} WHERE part_of = ?", [part_of])
     earlier = {part for (part,) in parts.fetchall()}
     # DuckDB's now() is when the transaction began: nobody could read the rows then.
     connection.execute(
         f"INSERT INTO {TABLE} VALUES (?, ?, ?, ?)", [number, datetime.now(UTC), who, part_of]
     )
-    return earlier
+    return number, earlier
+
+
+def _last_number(connection: duckdb.DuckDBPyConnection) -> int:
+    ((last,),) = connection.execute(f"SELECT coalesce(max(number), 0) FROM {TABLE}").fetchall()
+    return int(last)
 
 
 def _check_views(connection: duckdb.DuckDBPyConnection) -> None:
@@ -424,20 +524,27 @@ def _check_views(connection: duckdb.DuckDBPyConnection) -> None:
             ) from None
 
 
-def _publish(staging: Path, path: Path, number: int) -> None:
+def _publish(staging: Path, path: Path, number: int, who: str) -> None:
     """Make the staged file the newest snapshot. Durable before it is visible."""
     folder = staging.parent
     shutil.rmtree(staging / "spill", ignore_errors=True)
     (staging / FILE).chmod(0o444)
+    tampering.seal(staging / FILE)
     _sync(staging / FILE)
     _sync(staging)
     snapshot = folder / f"{number:06d}"
-    staging.rename(snapshot)
-    _sync(folder)
     link = folder / "link"
-    link.unlink(missing_ok=True)
     link.symlink_to(Path(FOLDER) / snapshot.name / FILE)
-    link.replace(path)
+    try:
+        staging.rename(snapshot)
+        # Before the link: what has a higher number than this was never linked.
+        _note_writer(folder, who, number)
+        _sync(folder)
+        link.replace(path)
+    except BaseException:
+        link.unlink(missing_ok=True)
+        shutil.rmtree(snapshot, ignore_errors=True)
+        raise
     _sync(path.parent)
 
 
@@ -452,21 +559,56 @@ def _sync(path: Path) -> None:
 def snapshots(folder: Path) -> list[Path]:
     """Return the folders of the snapshots on disk, oldest first."""
     return sorted(
-        (entry for entry in folder.glob("*") if _NUMBER.fullmatch(entry.name)),
+        (entry for entry in folder.glob("*") if _NUMBER.fullmatch(entry.name) and entry.is_dir()),
         key=lambda entry: int(entry.name),
     )
+
+
+def unlinked(folder: Path, current: Snapshot | None) -> list[Path]:
+    """Return the snapshots that a killed writer did not come to link.
+
+    Those that were linked once have numbers up to the last one that was given. Where the link
+    itself is gone, or nothing tells what was given, none is known to be one: all stay.
+    """
+    given = last_given(folder)
+    if current is None or given is None:
+        return []
+    last = max(current.number, given)
+    return [snapshot for snapshot in snapshots(folder) if int(snapshot.name) > last]
 
 
 def _clear_leftovers(folder: Path, current: Snapshot | None) -> None:
     """Remove what a killed writer left: its staging, or a snapshot it did not come to link.
 
-    Where the link itself is gone, nothing tells which snapshots were left: all stay.
+    Raises:
+        WarehouseError: what is there is no writer's.
     """
-    shutil.rmtree(folder / "staging", ignore_errors=True)
+    _clear_staging(folder / "staging")
     (folder / "link").unlink(missing_ok=True)
-    for snapshot in snapshots(folder):
-        if current and int(snapshot.name) > current.number:
-            shutil.rmtree(snapshot)
+    for snapshot in unlinked(folder, current):
+        shutil.rmtree(snapshot)
+
+
+def _clear_staging(staging: Path) -> None:
+    if staging.is_symlink() or (staging.is_file() and staging.stat().st_size == 0):
+        staging.unlink()  # it holds nothing
+        return
+    if not staging.exists():
+        return
+    kind = "folder" if staging.is_dir() else "file"
+    foreign = (
+        [one.name for one in staging.iterdir() if not one.name.startswith(_STAGED)]
+        if kind == "folder"
+        else []
+    )
+    if kind == "file" or foreign:
+        holds = f" that holds {', '.join(sorted(foreign)[:3])}" if foreign else ""
+        raise WarehouseError(
+            f"{staging} is a {kind}{holds}, which no writer of a warehouse leaves there.",
+            safe=f"It was not touched. {SAFE}",
+            todo="Move it away, and run again: a snapshot is written there.",
+        )
+    shutil.rmtree(staging)
 
 
 def _prune(folder: Path, keep: int, parts: Collection[int]) -> None:
@@ -516,48 +658,43 @@ def _check_alone(path: Path) -> None:
 def _writing_alone(folder: Path, who: str, say: Callable[[str], None]) -> Iterator[None]:
     """Hold the writer's lock. The operating system frees it when its holder dies."""
     lock = FileLock(folder / "lock")
-    note = folder / "writer"
     began = time.monotonic()
     while True:
         try:
             lock.acquire(timeout=_WAIT_SECONDS if time.monotonic() - began > 0.5 else 0.2)
             break
         except Timeout:
-            holder = note.read_text().strip() if note.exists() else "another process"
+            holder = writer_named(folder) or "another process"
             say(
                 f"Waiting for {holder}, which is writing a snapshot "
                 f"({time.monotonic() - began:.0f} s so far). Readers are not affected."
             )
             time.sleep(0.3)
     try:
-        note.write_text(f"{who} (process {os.getpid()}, {Path(sys.argv[0]).name})\n")
+        _note_writer(folder, who, last_given(folder))
         yield
     finally:
         lock.release()
 
 
-@contextmanager
-def _plain_errors(path: Path) -> Iterator[None]:
-    """Turn the file system's errors, the system's own or DuckDB's, into ones for people."""
+def _note_writer(folder: Path, who: str, given: int | None) -> None:
+    """Note who writes, and the last number that was given. Replaced whole: a full disk, and a kill,
+    leave the earlier note."""
+    note = folder / "writer.new"
+    lines = [f"{who} (process {os.getpid()}, {Path(sys.argv[0]).name})"]
+    lines += [f"snapshot {given}"] if given is not None else []
     try:
-        yield
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
-        raise _unwritable(path, error) from None
+        note.write_text("\n".join(lines) + "\n")
+        note.replace(folder / "writer")
+    except OSError:
+        with suppress(OSError):
+            note.unlink(missing_ok=True)
+        raise
 
 
-def _unwritable(path: Path, error: Exception) -> WarehouseError:
-    free = shutil.disk_usage(next(p for p in path.parents if p.exists())).free
-    text = str(error).splitlines()[0]
-    full = re.search(r"No space left|File too large|quota|max_temp_directory_size", text)
-    if isinstance(error, duckdb.OutOfMemoryException) and not full:
-        todo = "Raise WAREHOUSE_MEMORY_LIMIT, and run again."
-    elif full:
-        todo = (
-            f"Make room ({free / 1e9:.1f} GB are free; a refresh needs about three times the size "
-            "of the warehouse for a moment), or move it with WAREHOUSE_PATH; then run again."
-        )
-    else:
-        todo = "Make the folder writable, or move the warehouse with WAREHOUSE_PATH."
-    return WarehouseError(f"Writing {path} failed: {text}", safe=SAFE, todo=todo)
+def writer_named(folder: Path) -> str:
+    """Return who wrote last, or still does, in its own words; nothing if that was not noted."""
+    try:
+        return next(iter((folder / "writer").read_text().splitlines()), "").strip()
+    except FileNotFoundError:
+        return ""
