@@ -222,10 +222,7 @@ class SmartMySQLIOManager(dg.ConfigurableIOManagerFactory[MySQLCache]):
                 safe="Nothing was asked of any server.",
                 todo="Set it to the URL of an account that may write: docs/caches.md.",
             )
-        try:
-            return MySQLCache(parse_url(url), settings.mysql_reader)
-        except WarehouseError as error:
-            raise _reworded(error) from None
+        return MySQLCache(parse_url(url, SETTING), settings.mysql_reader)
 
 
 def _table_of(context: dg.OutputContext | dg.InputContext) -> tuple[str, str]:
