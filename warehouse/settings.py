@@ -87,6 +87,13 @@ class Settings(BaseSettings):
         description="The database of the I/O manager `mysql_cache`, in the form of "
         "`WAREHOUSE_MYSQL_URL`, with an account that may write: [docs/caches.md](docs/caches.md).",
     )
+    ui_hosts: str | None = Field(
+        None,
+        pattern=r"^\s*([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?\s*"
+        r"(,\s*([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?\s*)*$",
+        description="By which further names or addresses, separated by commas, `just dev` may be "
+        "opened: `box.example.com,192.168.1.5`. Unset: `localhost`, 127.0.0.0/8 and `[::1]` only.",
+    )
 
 
 def load_settings() -> Settings:

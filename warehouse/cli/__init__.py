@@ -6,7 +6,7 @@
 
 import click
 
-from warehouse.cli import build, look, query, sample, snapshots
+from warehouse.cli import build, develop, look, query, sample, snapshots
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,6 +21,7 @@ def main() -> None:
 for command in (
     build.materialize,
     build.refresh,
+    develop.dev,
     query.sql,
     query.export,
     look.status,
