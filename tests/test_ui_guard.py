@@ -16,6 +16,7 @@ from warehouse.ui.guard import (
     NOT_JSON,
     SETTING,
     Request,
+    address,
     read_hosts,
     refusal,
 )
@@ -198,3 +199,21 @@ def test_what_is_no_host(warehouse_env: WarehouseEnv, setting: str) -> None:
     warehouse_env.configure(ui_hosts=setting)
     with pytest.raises(WarehouseError, match=SETTING):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("host", "shown", "told"),
+    [
+        ("127.0.0.1", "127.0.0.1", False),
+        ("localhost", "localhost", False),
+        ("::1", "[::1]", False),
+        ("192.168.1.5", "192.168.1.5", False),
+        ("0.0.0.0", "127.0.0.1", True),
+        ("::", "[::1]", True),
+        ("10.1.1.1", "10.1.1.1", True),
+    ],
+)
+def test_what_is_said_at_the_start(host: str, shown: str, told: bool) -> None:
+    text = address(host, 3000, HOSTS)
+    assert text.startswith(f"Dagster's UI is at http://{shown}:3000, until Ctrl-C.")
+    assert (f"{SETTING}: 192.168.1.5, [fd00::5], box.example" in text) is told

@@ -31,7 +31,7 @@ from dagster_webserver.version import __version__
 
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT, load_settings
-from warehouse.ui.guard import Guard, read_hosts
+from warehouse.ui.guard import Guard, address, read_hosts
 
 PORT = 3000
 POLL_MILLISECONDS = 2000
@@ -95,7 +95,7 @@ def run(host: str, port: int | None, log_level: str, say: Callable[[str], None])
             )
         )
         threading.Thread(target=_end_with, args=(daemon, server), daemon=True).start()
-        say(_address(host, listening.getsockname()[1], hosts))
+        say(address(host, listening.getsockname()[1], hosts))
         server.run([listening])  # returns without a signal only if the daemon is gone
         raise WarehouseError(
             f"Dagster's daemon ended by itself, with exit code {daemon.wait()}.",
@@ -178,9 +178,3 @@ def _end_with(daemon: subprocess.Popen[bytes], server: uvicorn.Server) -> None:
     """End the UI when the daemon has ended: without it nothing that is asked for would run."""
     daemon.wait()
     server.should_exit = True
-
-
-def _address(host: str, port: int, hosts: frozenset[str]) -> str:
-    shown = f"[{host}]" if ":" in host else host
-    also = f" It also answers by {', '.join(sorted(hosts))}." if hosts else ""
-    return f"Dagster's UI is at http://{shown}:{port}, until Ctrl-C.{also}"

@@ -40,6 +40,9 @@ NOT_JSON = (
     f"name of this machine or one that the setting {SETTING} adds, always send one."
 )
 
+EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}
+"""Addresses that stand for all of a machine's, and the loopback of each."""
+
 LOOPBACK = IPv4Network("127.0.0.0/8")
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -92,6 +95,22 @@ def refusal(request: Request, hosts: frozenset[str]) -> str | None:
     if not origins and request.method != "WEBSOCKET" and not _is_json(request):
         return NOT_JSON
     return None
+
+
+def address(host: str, port: int, hosts: frozenset[str]) -> str:
+    """Say where the UI is, and by which names it answers there.
+
+    Args:
+        host: The address that it listens on.
+        port: Its port.
+        hosts: What `read_hosts` returns.
+    """
+    shown = EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
+    text = f"Dagster's UI is at http://{shown}:{port}, until Ctrl-C."
+    if host in EVERYWHERE or not _is_ours(shown.lower(), hosts):
+        listed = ", ".join(sorted(hosts)) or "nothing"
+        text += f" It refuses names other than loopback's and those in {SETTING}: {listed}."
+    return text
 
 
 def _is_ours(host: str, hosts: frozenset[str]) -> bool:
