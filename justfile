@@ -20,8 +20,8 @@ refresh *ARGS: _setup
 
 # Run Dagster's UI: the asset graph, the runs, their logs.
 [no-exit-message]
-dev: _setup
-    @"{{ bin }}/python" -W 'ignore:Function `dev_command`' -m dagster dev
+dev *ARGS: _setup
+    @"{{ bin }}/warehouse" dev "$@"
 
 # Run a query on the newest snapshot; without one, open the shell.
 [no-exit-message]

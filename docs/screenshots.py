@@ -64,31 +64,29 @@ def build(env: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def dagster_dev(env: Mapping[str, str]) -> Iterator[str]:
-    """Run `dagster dev` for the length of a `with`. Yields its address."""
+def dev(env: Mapping[str, str]) -> Iterator[str]:
+    """Run `just dev` for the length of a `with`. Yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    dev = subprocess.Popen(
-        [Path(sys.executable).with_name("dagster"), "dev", "--port", str(port)],
+    process = subprocess.Popen(
+        [sys.executable, "-m", "warehouse", "dev", "--port", str(port)],
         cwd=ROOT,
         env=env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        # A shell lets what it starts in the background ignore Ctrl-C, and so would Dagster.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        _wait_for(f"{address}/server_info", dev)
+        _wait_for(f"{address}/server_info", process)
         yield address
     finally:
-        os.killpg(dev.pid, signal.SIGINT)
+        process.terminate()
         try:
-            dev.wait(30)
+            process.wait(60)
         except subprocess.TimeoutExpired:
-            os.killpg(dev.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
@@ -99,7 +97,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
             return
         except (urllib.error.URLError, OSError):
             time.sleep(0.5)
-    raise SystemExit(f"dagster dev did not answer at {url}.")
+    raise SystemExit(f"just dev did not answer at {url}.")
 
 
 def take(picture: Picture, address: str, file: Path) -> None:
@@ -148,7 +146,7 @@ def sample_warehouse() -> Iterator[dict[str, str]]:
 def main() -> None:
     """Take all of the README's pictures."""
     IMAGES.mkdir(exist_ok=True)
-    with sample_warehouse() as env, dagster_dev(env) as address:
+    with sample_warehouse() as env, dev(env) as address:
         for name, picture in PICTURES.items():
             file = IMAGES / f"{name}.png"
             take(picture, address, file)

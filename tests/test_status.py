@@ -250,7 +250,7 @@ def test_what_the_history_tells_of_a_skipped_load() -> None:
 
 @pytest.mark.usefixtures("warehouse_env")
 def test_who_reloads() -> None:
-    """Only a `dagster dev` that gave a sign of life, and with the sensor on."""
+    """Only a `just dev` that gave a sign of life, and with the sensor on."""
     now = datetime.now(UTC)
     seen = []
     with runs.history() as instance:

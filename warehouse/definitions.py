@@ -8,6 +8,7 @@ import dagster as dg
 
 from warehouse.asset_checks import build_checks, load_checks
 from warehouse.caches.mysql import SmartMySQLIOManager
+from warehouse.caches.pickled import PickleIOManager
 from warehouse.jobs import build_refresh
 from warehouse.progress import narrate
 from warehouse.sensors import changed_days, stale_sources
@@ -49,7 +50,7 @@ defs = dg.Definitions(
     resources={
         "io_manager": WarehouseIOManager(),
         "mysql_cache": SmartMySQLIOManager(),
-        "pickle_cache": dg.FilesystemIOManager(base_dir=str(ROOT / ".dagster" / "pickles")),
+        "pickle_cache": PickleIOManager(base_dir=str(ROOT / ".dagster" / "pickles")),
     },
     loggers={"narration": narration, "console": dg.colored_console_logger},
     # One process: a step of its own would cost seconds to start, and one file has one writer.

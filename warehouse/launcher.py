@@ -1,6 +1,6 @@
 """Starts runs as Dagster does, and knows whether their process still lives: a kill is a failure.
 
-Without that a run that was killed together with `dagster dev`, or on the command line, is in
+Without that a run that was killed together with `just dev`, or on the command line, is in
 progress for ever, and nothing reloads its assets by itself any more.
 """
 

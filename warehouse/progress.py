@@ -11,7 +11,7 @@ from tqdm import tqdm
 LOG_EVERY_SECONDS = 5.0
 
 narrating = False
-"""Whether to speak to a person: on the command line. Under `dagster dev` there is its log."""
+"""Whether to speak to a person: on the command line. Under `just dev` there is its log."""
 
 
 class Progress:

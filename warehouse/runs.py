@@ -1,4 +1,4 @@
-"""Dagster's run history, opened as `dagster dev` opens it, and what `status` asks of it."""
+"""Dagster's run history, opened as `just dev` opens it, and what `status` asks of it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ which answer Ctrl-C with a trace each."""
 
 @contextmanager
 def history() -> Iterator[dg.DagsterInstance]:
-    """Open the run history that `dagster dev` shows too."""
+    """Open the run history that `just dev` shows too."""
     import dagster as dg
     from dagster._core.instance.ref import InstanceRef
 
@@ -94,7 +94,7 @@ class History:
     Attributes:
         runs: By asset.
         unchanged: By source, if its newest event is not a load.
-        developing: Whether `dagster dev` runs on this history.
+        developing: Whether `just dev` runs on this history.
         reloading: Whether its sensor for stale sources is on.
     """
 

@@ -1,4 +1,4 @@
-"""What `dagster dev` watches: stale sources, and, if it is switched on, days that changed."""
+"""What `just dev` watches: stale sources, and, if it is switched on, days that changed."""
 
 import warnings
 from collections.abc import Iterator

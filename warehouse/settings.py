@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +22,13 @@ def _begun(day: date) -> date:
     if day > datetime.now(UTC).date():
         raise ValueError(f"{day} is in the future")
     return day
+
+
+def _hosts(listed: str | None) -> str | None:
+    host = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+    if listed and not all(host.fullmatch(one.strip()) for one in listed.split(",")):
+        raise ValueError("names or addresses, separated by commas, without http:// and paths")
+    return listed
 
 
 class Settings(BaseSettings):
@@ -86,6 +94,11 @@ class Settings(BaseSettings):
         None,
         description="The database of the I/O manager `mysql_cache`, in the form of "
         "`WAREHOUSE_MYSQL_URL`, with an account that may write: [docs/caches.md](docs/caches.md).",
+    )
+    ui_hosts: Annotated[str | None, AfterValidator(_hosts)] = Field(
+        None,
+        description="By which further names or addresses, separated by commas, `just dev` may be "
+        "opened: `box.example.com,192.168.1.5`. Unset: `localhost`, 127.0.0.0/8 and `[::1]` only.",
     )
 
 

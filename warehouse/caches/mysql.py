@@ -21,6 +21,7 @@ from warehouse.mysql.plan import Column, quote
 from warehouse.mysql.session import SAFE, connect, rows, translate, wait_as_long_as_it_takes
 from warehouse.mysql.url import Server, parse_url
 from warehouse.settings import load_settings
+from warehouse.store.fixed_config import FixedConfig
 
 SETTING = "WAREHOUSE_CACHE_MYSQL_URL"
 PREFIX = "cache_"
@@ -194,7 +195,7 @@ class MySQLCache(dg.IOManager):
         return _frame(received, [column for column in columns if column.name != ROW])
 
 
-class SmartMySQLIOManager(dg.ConfigurableIOManagerFactory[MySQLCache]):
+class SmartMySQLIOManager(FixedConfig):
     """Stores assets as tables `cache_<asset>` of a MySQL database; `docs/caches.md` says when."""
 
     url: str = Field(
@@ -219,10 +220,7 @@ class SmartMySQLIOManager(dg.ConfigurableIOManagerFactory[MySQLCache]):
                 safe="Nothing was asked of any server.",
                 todo="Set it to the URL of an account that may write: docs/caches.md.",
             )
-        try:
-            return MySQLCache(parse_url(url))
-        except WarehouseError as error:
-            raise _reworded(error) from None
+        return MySQLCache(parse_url(url, SETTING))
 
 
 def _table_of(context: dg.OutputContext | dg.InputContext) -> tuple[str, str]:

@@ -4,7 +4,7 @@ see `exit_codes`.
 
 import click
 
-from warehouse.cli import build, look, query, sample, snapshots
+from warehouse.cli import build, develop, look, query, sample, snapshots
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,6 +19,7 @@ def main() -> None:
 for command in (
     build.materialize,
     build.refresh,
+    develop.dev,
     query.sql,
     query.export,
     look.status,

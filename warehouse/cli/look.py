@@ -127,12 +127,12 @@ def _say_more(
         lines.append("There is no run history here to read: runs that failed are not known.")
     if history and history.reloading:
         lines.append(
-            "`dagster dev` runs here, or did until a minute ago: it loads what is stale, and "
+            "`just dev` runs here, or did until a minute ago: it loads what is stale, and "
             "changed in MySQL."
         )
     elif history and history.developing:
         lines.append(
-            "`dagster dev` runs here with its sensor stale_sources switched off: no stale source "
+            "`just dev` runs here with its sensor stale_sources switched off: no stale source "
             "is loaded by itself."
         )
     else:

@@ -30,6 +30,8 @@ def values(case: Case) -> Iterator[Finding]:
         where = ".env" if name not in env else "environment"
         both = ", which wins over .env" if name in env and name in file else ""
         yield ok(f"{name}={_shown(settings, name)} ({where}{both})")
+    if settings.cache_mysql_url is not None:
+        yield from _cache_url(settings.cache_mysql_url)
     if settings.mysql_url is None:
         yield ok("WAREHOUSE_MYSQL_URL is not set: what follows is about the sample server.")
 
@@ -65,6 +67,14 @@ def _environment() -> dict[str, str]:
 def _file() -> dict[str, str]:
     file = Settings.model_config.get("env_file")
     return _ours(dotenv_values(str(file))) if file else {}
+
+
+def _cache_url(url: SecretStr) -> Iterator[Finding]:
+    """See that it can be read. The check of the connection tells so of WAREHOUSE_MYSQL_URL."""
+    try:
+        parse_url(url.get_secret_value(), f"{PREFIX}CACHE_MYSQL_URL")
+    except WarehouseError as error:
+        yield warning(error.what, error.todo)
 
 
 def _shown(settings: Settings, name: str) -> str:

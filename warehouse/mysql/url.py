@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT
@@ -18,6 +17,24 @@ TLS_MODES = ("disabled", "preferred", "required", "verify_ca", "verify_identity"
 FILES = ("ssl_ca", "ssl_cert", "ssl_key", "unix_socket")
 PARAMETERS = ("ssl_mode", *FILES, "charset")
 EXAMPLE = "mysql+pymysql://user:password@host:3306/shop"
+
+SETTING = "WAREHOUSE_MYSQL_URL"
+HIGHEST_PORT = 65535
+
+ENCODED = "%@:/?#[]"
+"""What separates the parts of a URL, https://www.rfc-editor.org/rfc/rfc3986#section-2.2; within a
+part each is percent-encoded. Otherwise a password could pass for a host, a port or a database."""
+
+# Half a surrogate pair is how Python shows a byte of the environment that is not UTF-8.
+_UNREADABLE = r"\s\x00-\x1f\x7f\ud800-\udfff"
+_TEXT = rf"(?:[^{re.escape(ENCODED)}{_UNREADABLE}]|%[0-9A-Fa-f]{{2}})*"
+_FORM = re.compile(
+    r"[A-Za-z][A-Za-z0-9+]*://"
+    rf"(?:(?P<user>{_TEXT})(?::(?P<password>(?:{_TEXT}:)*{_TEXT}))?@)?"
+    r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\])?(?::[0-9]{1,5})?"
+    rf"(?:/(?P<database>{_TEXT}))?"
+    rf"(?:\?[^@#{_UNREADABLE}]*)?"
+)
 
 
 @dataclass(frozen=True)
@@ -54,39 +71,43 @@ class Server:
         return text
 
 
-def parse_url(url: str) -> Server:
+def parse_url(url: str, setting: str = SETTING) -> Server:
     """Read a SQLAlchemy-style URL, TLS as query parameters.
 
     `ssl_mode` is one of `TLS_MODES`; with only `ssl_ca` given it is `verify_identity`, as in
     PyMySQL, and `disabled` where no parameter speaks of TLS.
 
+    Args:
+        url: The value of the setting.
+        setting: The setting's name, for the errors.
+
     Raises:
-        WarehouseError: not such a URL; the text shows the form, never what was given.
+        WarehouseError: not such a URL, or one whose parts cannot be told apart for certain: then
+            any part may be a piece of the password, and the text shows none of them.
     """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise _unusable("is not a connection URL") from None
+    if not _is_readable(url):
+        raise _unusable(setting, "is not a connection URL that can be read")
+    parsed = make_url(url)
     if parsed.get_backend_name() not in ("mysql", "mariadb"):
-        raise _unusable(f"starts with `{parsed.drivername}://`, which is not MySQL")
+        raise _unusable(setting, f"starts with `{parsed.drivername}://`, which is not MySQL")
     if not parsed.database:
-        raise _unusable("names no database")
-    if "@" in (parsed.host or ""):
-        raise _unusable("has an @ in its user or password (write it as %40)")
+        raise _unusable(setting, "names no database")
+    if (parsed.port or 0) > HIGHEST_PORT:
+        raise _unusable(setting, f"has a port above {HIGHEST_PORT}")
     options = {
         # Files count from the root, as in all settings: runs change the working folder.
         key: str(ROOT / str(value)) if key in FILES else str(value)
         for key, value in parsed.query.items()
     }
-    unknown = sorted(set(options) - set(PARAMETERS))
-    if unknown:
-        raise _unusable(f"has the parameter `{unknown[0]}`; known are {', '.join(PARAMETERS)}")
+    if unknown := sorted(set(options) - set(PARAMETERS)):
+        known = ", ".join(PARAMETERS)
+        raise _unusable(setting, f"has the parameter `{unknown[0]}`; known are {known}")
     ca = options.get("ssl_ca")
     tls = options.get("ssl_mode", "verify_identity" if ca else "disabled").lower()
     if tls not in TLS_MODES:
-        raise _unusable(f"has ssl_mode={tls}; known are {', '.join(TLS_MODES)}")
+        raise _unusable(setting, f"has an unknown ssl_mode; known are {', '.join(TLS_MODES)}")
     if tls.startswith("verify") and not ca:
-        raise _unusable(f"has ssl_mode={tls} without ssl_ca, the file to verify against")
+        raise _unusable(setting, f"has ssl_mode={tls} without ssl_ca, the file to verify against")
     return Server(
         host=parsed.host or "127.0.0.1",
         port=parsed.port or 3306,
@@ -101,9 +122,25 @@ def parse_url(url: str) -> Server:
     )
 
 
-def _unusable(why: str) -> WarehouseError:
+def _is_readable(url: str) -> bool:
+    """Whether the URL can be cut into its parts in one way only, and each part is text."""
+    form = _FORM.fullmatch(url)
+    return form is not None and all(_is_text(part or "") for part in form.groups())
+
+
+def _is_text(encoded: str) -> bool:
+    try:
+        unquote(encoded, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _unusable(setting: str, why: str) -> WarehouseError:
+    characters = ", ".join(f"{character} as {quote(character, safe='')}" for character in ENCODED)
     return WarehouseError(
-        f"WAREHOUSE_MYSQL_URL {why}.",
+        f"{setting} {why}.",
         safe="Nothing was asked of any server.",
-        todo=f"Its form is {EXAMPLE}; special characters in the password are percent-encoded.",
+        todo=f"Its form is {EXAMPLE}. In the user, the password and the database write "
+        f"{characters} and a space as %20; Python does it: urllib.parse.quote(password, safe='').",
     )

@@ -17,6 +17,7 @@ from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 
 from warehouse.settings import load_settings
 from warehouse.store import preview, snapshots
+from warehouse.store.fixed_config import FixedConfig
 from warehouse.store.stream import SCHEMA, TableStream, insert
 
 Context = dg.OutputContext | dg.InputContext
@@ -172,10 +173,11 @@ class SnapshotClient(DuckDbClient):
         return f"warehouse.{table_slice.schema}.{table_slice.table}"
 
 
-class WarehouseIOManager(DuckDBIOManager):
+class WarehouseIOManager(FixedConfig, DuckDBIOManager):
     """Stores assets as tables in the warehouse's next snapshot.
 
-    `database` is the link's path; empty, it is `WAREHOUSE_PATH` at the time of the run.
+    `database` is the link's path; empty, it is `WAREHOUSE_PATH` at the time of the run. No run's
+    config can set it.
     """
 
     database: str = ""
