@@ -128,12 +128,17 @@ def _columns(chunk: Any, types: list[pa.DataType]) -> Iterator[Any]:
 READERS: dict[str, Reader] = {"connectorx": read_connectorx, "pymysql": read_pymysql}
 
 
+PYMYSQL_PLUGINS = ("client_ed25519", "sha256_password")
+"""How accounts may log in that ConnectorX does not know: it tries for 30 s, and gives up."""
+
+
 def needs_pymysql(plan: Plan) -> list[str]:
     """Return what of a source ConnectorX cannot use."""
     beyond = {
         "a Unix socket": plan.server.socket,
         "a client certificate": plan.server.cert,
         "the embedded sample server": "mimic" in plan.server_version,
+        f"an account that logs in by {plan.server.plugin}": plan.server.plugin in PYMYSQL_PLUGINS,
     }
     return [what for what, used in beyond.items() if used]
 

@@ -22,7 +22,11 @@ EXAMPLE = "mysql+pymysql://user:password@host:3306/shop"
 
 @dataclass(frozen=True)
 class Server:
-    """One MySQL database: how to reach it, and how to name it to people."""
+    """One MySQL database: how to reach it, and how to name it to people.
+
+    Attributes:
+        plugin: By which plugin the account logs in; empty before it did.
+    """
 
     host: str
     port: int
@@ -34,6 +38,7 @@ class Server:
     cert: str | None = None
     key: str | None = None
     socket: str | None = None
+    plugin: str = ""
 
     @property
     def name(self) -> str:
