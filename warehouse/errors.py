@@ -58,25 +58,25 @@ def quoted_from(text: str) -> str:
     return line if len(line) <= SHOWN_CHARACTERS else line[:SHOWN_CHARACTERS] + " …"
 
 
+def chain(error: BaseException) -> list[BaseException]:
+    """Return an error and what it was made of, the outermost first."""
+    found: list[BaseException] = []
+    inner: BaseException | None = error
+    while inner is not None and inner not in found:  # it may come back to where it was
+        found.append(inner)
+        inner = getattr(inner, "user_exception", None) or inner.__cause__ or inner.__context__
+    return found
+
+
 def meant_for_people(error: BaseException) -> WarehouseError | None:
     """Find the error that was meant for people in what others made of it, or None."""
-    seen: list[BaseException] = []
-    inner: BaseException | None = error
-    while inner is not None and inner not in seen:  # the chain may come back to where it was
-        if isinstance(inner, WarehouseError):
-            return inner
-        seen.append(inner)
-        inner = getattr(inner, "user_exception", None) or inner.__cause__ or inner.__context__
-    return None
+    return next((each for each in chain(error) if isinstance(each, WarehouseError)), None)
 
 
-def root_of(error: BaseException) -> BaseException:
-    """Return what was raised first: what wraps it says less."""
-    seen: list[BaseException] = []
-    while error not in seen:
-        seen.append(error)
-        error = getattr(error, "user_exception", None) or error.__cause__ or error
-    return error
+def _root(error: BaseException) -> BaseException:
+    """Return what somebody raised, without what Dagster wraps around it."""
+    inner = (e for e in chain(error) if not type(e).__module__.startswith("dagster"))
+    return next(inner, error)
 
 
 def unexpected(doing: str, error: BaseException, where: str) -> WarehouseError:
@@ -87,7 +87,7 @@ def unexpected(doing: str, error: BaseException, where: str) -> WarehouseError:
         error: What was raised.
         where: Where the whole text is, in a sentence.
     """
-    root = root_of(error)
+    root = _root(error)
     text = quoted_from(str(root))
     said = f"{type(root).__name__}: {text}" if text else type(root).__name__
     return WarehouseError(f"{doing} failed unexpectedly: {said}", safe=SAFE, todo=where)
@@ -97,8 +97,12 @@ IN_THE_RUN = "The whole text is in the run's page of `just dev`."
 
 
 @contextmanager
-def step(doing: str) -> Iterator[None]:
+def step(doing: str, where: str = IN_THE_RUN) -> Iterator[None]:
     """Name the asset and the step where something fails that nobody foresaw.
+
+    Args:
+        doing: What may fail: "Loading mysql_orders".
+        where: Where Dagster shows the whole text.
 
     Raises:
         WarehouseError: with the error behind it, whose trace Dagster shows and keeps.
@@ -111,4 +115,4 @@ def step(doing: str) -> Iterator[None]:
         # Dagster's own steer a run, such as RetryRequested; what Ctrl-C becomes inside DuckDB.
         if type(error).__module__.startswith("dagster") or str(error) == "Query interrupted":
             raise
-        raise unexpected(doing, error, IN_THE_RUN) from error
+        raise unexpected(doing, error, where) from error
