@@ -239,9 +239,9 @@ _IN_TEXT = (
     # What ConnectorX says without a number.
     (re.compile(r"IoError|CodecError|Connection reset|Broken pipe|UnexpectedEof"), 2013),
     (re.compile(r"server.*disconn"), 2013),
-    (re.compile(r"CERTIFICATE_VERIFY|^.{0,40}SSL|requires secure connection"), 2026),
     (re.compile(r"Unknown authentication protocol"), 2059),
 )
+_TLS = re.compile(r"CERTIFICATE_VERIFY|^.{0,40}SSL|requires secure connection")
 _UNKNOWN = ("answered with an error", "If the text does not help, show it to the DBA.")
 _GARBLED = (
     "sent an answer that cannot be read",
@@ -260,13 +260,13 @@ def error_number(error: BaseException) -> int:
 
     PyMySQL's errors carry it; ConnectorX's carry it in their text.
     """
+    text = str(error.args[-1] if error.args else error)
+    if isinstance(error, ssl.SSLError) or _TLS.search(text):
+        return 2026  # PyMySQL's number says that the server cannot be reached
     if error.args and isinstance(error.args[0], int):
         return error.args[0]
-    text = str(error)
     if found := re.search(r"ERROR (\d+) \(", text):
         return int(found[1])
-    if isinstance(error, ssl.SSLError):
-        return 2026
     return next((number for pattern, number in _IN_TEXT if pattern.search(text)), 0)
 
 
