@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
-from warehouse.errors import WarehouseError
+from warehouse.errors import WarehouseError, step
 from warehouse.settings import load_settings
 from warehouse.store import preview, snapshots
 from warehouse.tables import KNOWN_TABLES, SOURCES
@@ -80,7 +80,8 @@ def build_checks(checks: list[View]) -> dg.AssetChecksDefinition:
         can_subset=True,
     )
     def run(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        yield from evaluate(context.instance, by_key, context.selected_asset_check_keys)
+        with step("Checking assets"):
+            yield from evaluate(context.instance, by_key, context.selected_asset_check_keys)
 
     return run
 

@@ -12,7 +12,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from warehouse.asset_checks import FRESH, check_keys, evaluate
-from warehouse.errors import WarehouseError
+from warehouse.errors import WarehouseError, step
 from warehouse.load import ask, guard_shrink, origin, say_loaded, stream
 from warehouse.mysql.plan import Days
 from warehouse.partitions import SEPARATOR, parse_days, span
@@ -89,7 +89,8 @@ def build_refresh(checks: list[View]) -> dg.JobDefinition:
             if found.none:
                 context.log.info(found.words)
                 return
-        yield from _load(context, compared)
+        with step(f"Loading changed days of {ORDERS_DAILY}"):
+            yield from _load(context, compared)
         for result in evaluate(context.instance, by_key, [*by_key, fresh]):
             yield _evaluation(context.instance, result)
 

@@ -22,6 +22,7 @@ from warehouse.runs import history
 from warehouse.settings import ROOT, load_settings
 from warehouse.store import snapshots
 from warehouse.tables import ORDERS_DAILY
+from warehouse.unexpected import for_people
 from warehouse.words import counted
 
 
@@ -132,7 +133,7 @@ def _execute(
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         raise KeyboardInterrupt from None
     except Exception as error:
-        raise _for_people(error) from None
+        raise for_people("The run", error) from None
 
 
 def everything() -> dg.AssetSelection:
@@ -199,23 +200,6 @@ def select(selection: str | None) -> list[dg.AssetKey]:
         ) from None
     except dg.DagsterError:  # it is no expression
         raise wrong from None
-
-
-def _for_people(error: BaseException) -> WarehouseError:
-    """Find the error that was meant for people in what Dagster made of it."""
-    chain: list[BaseException] = []
-    while error not in chain:
-        if isinstance(error, WarehouseError):
-            return error
-        chain.append(error)
-        inner = getattr(error, "user_exception", None) or error.__cause__ or error.__context__
-        error = inner or chain[0]
-    first = next((one for one in reversed(chain) if not isinstance(one, dg.DagsterError)), error)
-    return WarehouseError(
-        f"The run failed: {type(first).__name__}: {first}",
-        safe="No half-written data is visible: a snapshot is published whole or not at all.",
-        todo="The whole trace is in the run's page of `just dev`.",
-    )
 
 
 def _summary(

@@ -26,6 +26,7 @@ from warehouse.serve.frames import frame
 from warehouse.serve.mistakes import READ_ONLY
 from warehouse.serve.queries import errors_explained
 from warehouse.settings import load_settings
+from warehouse.unexpected import for_people
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
@@ -36,14 +37,14 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     def sql(line: str, cell: str | None = None) -> pd.DataFrame | None:
         """Run SQL on the newest snapshot: `%sql query`, or a cell under `%%sql [name]`."""
         if cell is None:
-            return query(line, shell.user_ns)
+            return _explained(line, shell.user_ns)
         name = line.strip()
         if name and (iskeyword(name) or not name.isidentifier()):
             raise WarehouseError(
                 f"`{name}` is no name for a variable.",
                 todo="Write `%%sql name`, and the query in the lines below it.",
             )
-        data = query(cell, shell.user_ns)
+        data = _explained(cell, shell.user_ns)
         if not name:
             return data
         shell.user_ns[name] = data
@@ -68,6 +69,16 @@ def _show(
     if refused in str(error) and str(READ_ONLY) not in getattr(error, "__notes__", ()):
         error.add_note(str(READ_ONLY))
     shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+
+
+def _explained(text: str, variables: dict[str, Any]) -> pd.DataFrame | None:
+    """Run SQL, see `query`. What nobody foresaw is a sentence, too."""
+    try:
+        return query(text, variables)
+    except Exception as error:
+        if str(error) == "Query interrupted":  # what Ctrl-C becomes inside DuckDB
+            raise KeyboardInterrupt from None
+        raise for_people("`%sql`", error) from None
 
 
 def query(text: str, variables: dict[str, Any]) -> pd.DataFrame | None:

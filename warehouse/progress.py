@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
+from warehouse.errors import printable
+
 LOG_EVERY_SECONDS = 5.0
 
 narrating = False
@@ -57,4 +59,4 @@ def begin_to_narrate() -> None:
 def narrate(message: str) -> None:
     """Write a line for the person at the command line, above the bar if there is one."""
     if narrating:
-        tqdm.write(f"{time.strftime('%H:%M:%S')}  {message}", file=sys.stderr)
+        tqdm.write(f"{time.strftime('%H:%M:%S')}  {printable(message)}", file=sys.stderr)

@@ -25,6 +25,10 @@ SIGN_OF_LIFE = timedelta(seconds=60)
 """A daemon gives one every 30 seconds. Dagster itself calls one healthy for half an hour after."""
 
 
+ERRORS = "errors"
+"""The folder beside the history that keeps the texts of errors which no run holds."""
+
+
 def home() -> Path:
     """Return the folder of the history."""
     given = os.environ.get("DAGSTER_HOME")
@@ -33,7 +37,7 @@ def home() -> Path:
 
 def there() -> bool:
     """Whether anything was ever run here. To open a history makes one."""
-    return home().is_dir() and any(home().iterdir())
+    return home().is_dir() and any(entry.name != ERRORS for entry in home().iterdir())
 
 
 NOT_CAPTURED = {

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from warehouse.errors import step
 from warehouse.jobs import REFRESH, run_config
 from warehouse.refresh import difference
 from warehouse.tables import ORDERS_DAILY
@@ -41,7 +42,8 @@ def changed_days(
     if context.instance.get_runs_count(asked_before):
         yield dg.SkipReason("The days that were found to differ are still being loaded.")
         return
-    found = difference(context.log.info, "sensor changed_days")
+    with step("The sensor changed_days", "The whole text is in the tick's page of `just dev`."):
+        found = difference(context.log.info, "sensor changed_days")
     if not found.cached:
         yield dg.SkipReason(f"{ORDERS_DAILY} was never loaded; nothing loads it unasked.")
     elif found.none:

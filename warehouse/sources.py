@@ -8,6 +8,7 @@ import dagster as dg
 
 from warehouse.automation import STALE, by_automation
 from warehouse.code_links import code_link
+from warehouse.errors import step
 from warehouse.load import Result, load
 from warehouse.mysql.plan import Days
 from warehouse.mysql.session import connect, plain_errors
@@ -34,10 +35,11 @@ OWNERS = ["team:data"]
 )
 def orders_in_mysql(context: dg.OpExecutionContext) -> dg.ObserveResult:
     """Ask MySQL whether `WAREHOUSE_ORDERS_TABLE` changed."""
-    settings = load_settings()
-    server = source(settings, context.log.info)
-    with connect(server) as connection, plain_errors(server):
-        version = table_version(connection, server.database, settings.orders_table)
+    with step("Observing orders_in_mysql"):
+        settings = load_settings()
+        server = source(settings, context.log.info)
+        with connect(server) as connection, plain_errors(server):
+            version = table_version(connection, server.database, settings.orders_table)
     if version is None:
         # Never the same twice: what cannot be told may have changed.
         version = f"unknown, asked in run {context.run_id}"
@@ -59,7 +61,8 @@ def orders_in_mysql(context: dg.OpExecutionContext) -> dg.ObserveResult:
 )
 def mysql_orders(context: dg.AssetExecutionContext) -> Iterator[Result]:
     """Load the whole table, or what `WAREHOUSE_ORDERS_WHERE` leaves of it."""
-    yield from load(context, ORDERS, unless_unchanged=by_automation(context.run))
+    with step(f"Loading {ORDERS}"):
+        yield from load(context, ORDERS, unless_unchanged=by_automation(context.run))
 
 
 @dg.asset(
@@ -86,4 +89,5 @@ def mysql_orders_daily(context: dg.AssetExecutionContext) -> Iterator[Result]:
     # Written by hand, a run's tags name days that Dagster lets pass.
     named = f"{window.start.date()}{SEPARATOR}{window.end.date() - timedelta(days=1)}"
     days = Days(DAY_COLUMN, (parse_range(named),))
-    yield from load(context, ORDERS_DAILY, days, unless_unchanged=by_automation(context.run))
+    with step(f"Loading {ORDERS_DAILY}"):
+        yield from load(context, ORDERS_DAILY, days, unless_unchanged=by_automation(context.run))

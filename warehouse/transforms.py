@@ -9,6 +9,7 @@ import dagster as dg
 import duckdb
 
 from warehouse.code_links import code_link
+from warehouse.errors import step
 from warehouse.lineage import Column, trace
 from warehouse.settings import Settings, load_settings
 from warehouse.store import preview, snapshots
@@ -55,15 +56,19 @@ def build_views(views: list[View]) -> dg.AssetsDefinition:
         chosen = [view for view in views if view.name in selected]
         settings = load_settings()
         began = time.monotonic()
-        written = _write(context, settings, views, chosen)
+        names = ", ".join(view.name for view in chosen)
+        with step(f"Writing the views {names}"):
+            written = _write(context, settings, views, chosen)
         seconds = time.monotonic() - began
         unchanged = len(chosen) - len(written)
         context.log.info(
             f"{counted(len(written), 'view')} written in {seconds:.1f} s, "
-            f"{unchanged} up to date: {', '.join(view.name for view in chosen)}. "
+            f"{unchanged} up to date: {names}. "
             "MySQL was not asked."
         )
-        for view, metadata in _describe(context, settings, chosen, assets):
+        with step(f"Describing the views {names}"):
+            described = _describe(context, settings, chosen, assets)
+        for view, metadata in described:
             yield dg.MaterializeResult(
                 asset_key=view.name, metadata={"written": view.name in written, **metadata}
             )

@@ -13,6 +13,7 @@ import click
 from warehouse.cli.exit_codes import ExitCode
 from warehouse.cli.people import errors_for_people
 from warehouse.cli.startup import importing_dagster
+from warehouse.errors import printable
 from warehouse.settings import Settings, load_settings
 from warehouse.store import holders
 from warehouse.words import counted
@@ -156,8 +157,9 @@ def doctor() -> None:
     with errors_for_people():
         for name, finding in examine():
             count[finding.verdict] += 1
-            click.echo(f"{finding.verdict.value:<11}  {name:<11}  {finding.text}")
-            for line in finding.todo.splitlines():
+            text = printable(finding.text)
+            click.echo(f"{finding.verdict.value:<11}  {name:<11}  {text}")
+            for line in printable(finding.todo).splitlines():
                 click.echo(f"{'':<11}  {'':<11}  -> {line}")
     plural = (Verdict.WARNING, Verdict.FAILURE)
     told = ", ".join(

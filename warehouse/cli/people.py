@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 import click
 import duckdb
 
 from warehouse.cli.exit_codes import ExitCode
-from warehouse.errors import WarehouseError
+from warehouse.errors import SAFE, WarehouseError, printable, quoted_from
 from warehouse.store.tampering import SnapshotChanged
+from warehouse.unexpected import for_people
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What writing to stdout ends in where that goes to a file."""
 
 
 @contextmanager
 def errors_for_people() -> Iterator[None]:
-    """Show an error meant for people as its text alone, and leave with its exit code.
+    """Show an error as a text for people, and leave with its exit code.
 
-    A reader that closes the pipe has what it wants: that is no error. What somebody did to a
-    snapshot is said on stderr.
+    What nobody foresaw names the command, and the file that holds the whole text. A reader that
+    closes the pipe has what it wants: that is no error. What somebody did to a snapshot is said on
+    stderr.
     """
     try:
         with _warnings_for_people():
@@ -30,25 +36,44 @@ def errors_for_people() -> Iterator[None]:
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough
         _drop_output()
-    except WarehouseError as error:
-        click.echo(f"\n{error}" if sys.stderr.isatty() else str(error), err=True)
-        sys.exit(ExitCode.FAILED)
-    except duckdb.Error as error:  # not of a query, which explains its own: the file is damaged
-        click.echo(str(error).splitlines()[0], err=True)
-        click.echo("`just rollback NUMBER` makes an older snapshot the newest again.", err=True)
-        sys.exit(ExitCode.FAILED)
-    except OSError as error:
-        if error.filename is None:  # stdout goes to a full disk
-            _drop_output()
+    except (click.ClickException, click.Abort, click.exceptions.Exit):
+        raise  # click's own, for the command line itself
+    except KeyboardInterrupt:
+        _stopped()
+    except Exception as error:
+        if isinstance(error, RuntimeError) and str(error) == "Query interrupted":
+            _stopped()  # what Ctrl-C becomes inside DuckDB
+        if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
+            _drop_output()  # stdout goes to a full disk
+        _fail(_said(error))
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, duckdb.Error):  # not of a query, which explains its own
+        return str(
+            WarehouseError(
+                f"The warehouse cannot be read: {quoted_from(str(error).partition(chr(10))[0])}",
+                safe=SAFE,
+                todo="If it stays so, the file is damaged: `just rollback NUMBER` makes an older "
+                "snapshot the newest again.",
+            )
+        )
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in _FULL):
         what = error.filename or "The output"
-        click.echo(f"{what} could not be read or written: {error.strerror}.", err=True)
-        sys.exit(ExitCode.FAILED)
-    except (KeyboardInterrupt, RuntimeError) as error:
-        # What Ctrl-C becomes inside DuckDB.
-        if isinstance(error, RuntimeError) and str(error) != "Query interrupted":
-            raise
-        click.echo("Stopped. Nothing half-written is visible.", err=True)
-        sys.exit(ExitCode.STOPPED)
+        return printable(f"{what} could not be read or written: {error.strerror}.")
+    context = click.get_current_context(silent=True)
+    command = f"`just {context.info_name}`" if context else "The command"
+    return str(for_people(command, error))
+
+
+def _fail(text: str) -> NoReturn:
+    click.echo(f"\n{text}" if sys.stderr.isatty() else text, err=True)
+    sys.exit(ExitCode.FAILED)
+
+
+def _stopped() -> NoReturn:
+    click.echo("Stopped. Nothing half-written is visible.", err=True)
+    sys.exit(ExitCode.STOPPED)
 
 
 @contextmanager

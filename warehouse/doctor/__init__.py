@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from warehouse.doctor import house, settings, source
 from warehouse.doctor.case import Case
 from warehouse.doctor.findings import Finding, Verdict, failure
-from warehouse.errors import WarehouseError
+from warehouse.unexpected import for_people
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def _run(check: Check, case: Case, failed: set[str]) -> Iterator[Finding]:
         return
     try:
         yield from check.run(case)
-    except WarehouseError as error:
-        yield failure(error.what, error.todo)
     except OSError as error:
         yield failure(f"It could not be looked at: {error}.", "Mend that, and run again.")
+    except Exception as error:
+        said = for_people(f"The check {check.name}", error)
+        yield failure(said.what, said.todo)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,8 +10,9 @@ import pymysql
 from pymysql.connections import Connection
 
 from warehouse.errors import WarehouseError
+from warehouse.mysql.missing import check_source
 from warehouse.mysql.protocol import Field, close, prepare
-from warehouse.mysql.session import SAFE, connect, optional, plain_errors, rows
+from warehouse.mysql.session import SAFE, as_connected, connect, optional, plain_errors, rows
 from warehouse.mysql.types import DATED, TYPES, TypeRule, kind_of, precision
 from warehouse.mysql.url import Server
 from warehouse.mysql.version import table_version
@@ -200,7 +200,6 @@ _SIZE = """
 SELECT table_rows, table_comment FROM information_schema.tables
 WHERE table_schema = %s AND table_name = %s
 """
-_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
 # MariaDB's JSON is a LONGTEXT with a check that the server adds by itself.
 _JSON_CHECKS = """
 SELECT check_clause FROM information_schema.check_constraints
@@ -213,11 +212,8 @@ _CLOCK = "SELECT CONVERT_TZ(NOW(6), '+00:00', @@GLOBAL.time_zone)"
 
 def describe(server: Server, table: str) -> Plan:
     """Connect, and plan how each column of a table travels, see `make_plan`."""
-    with connect(server) as connection:
-        if server.tls == "preferred":  # what one connection came to, the other one is to be
-            encrypted = bool(getattr(connection, "_secure", False))
-            server = replace(server, tls="required" if encrypted else "disabled")
-        return make_plan(connection, server, table)
+    with plain_errors(server), connect(server) as connection:
+        return make_plan(connection, as_connected(server, connection), table)
 
 
 def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
@@ -231,10 +227,7 @@ def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
         clock = optional(connection, _CLOCK)
         now_there = str(clock[0][0]) if clock and clock[0][0] else now
         described = rows(connection, _COLUMNS, server.database, table)
-        if not described:
-            raise _no_table(
-                server, table, [name for (name,) in rows(connection, _TABLES, server.database)]
-            )
+        check_source(connection, server, table, [str(name) for name, *_ in described])
         size = rows(connection, _SIZE, server.database, table)
         mariadb = "mariadb" in version.lower()
         definitions = [Definition(*row) for row in described]
@@ -366,16 +359,6 @@ def check_days(plan: Plan, name: str) -> None:
             safe=SAFE,
             todo="Only mysql_orders_daily needs it; mysql_orders loads the table without.",
         )
-
-
-def _no_table(server: Server, table: str, others: list[str]) -> WarehouseError:
-    close = difflib.get_close_matches(table, others, n=3)
-    hint = f" Did you mean {' or '.join(close)}?" if close else ""
-    return WarehouseError(
-        f"MySQL at {server.name} shows this account no table `{table}`.{hint}",
-        safe=SAFE,
-        todo="Correct WAREHOUSE_ORDERS_TABLE, or ask for SELECT on the table.",
-    )
 
 
 def _position(connection: Connection[Any], mariadb: bool) -> tuple[str | None, str | None]:

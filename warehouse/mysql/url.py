@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import quote, unquote
+from urllib.parse import quote, quote_plus, unquote
 
 from sqlalchemy.engine import make_url
 
@@ -63,8 +63,11 @@ class Server:
         return f"mysql://{self.host}:{self.port}/{self.database}"
 
     def redact(self, text: str) -> str:
-        """Take the password, as it is or percent-encoded, out of a text."""
-        for secret in {self.password, quote(self.password, safe="")} - {""}:
+        """Take the password, as it is, encoded or as Python shows it, out of a text."""
+        word = self.password
+        forms = {word, quote(word, safe=""), quote(word), quote_plus(word)}
+        forms |= {repr(word)[1:-1], ascii(word)[1:-1], repr(word.encode())[2:-1]}
+        for secret in sorted(forms - {""}, key=len, reverse=True):
             # A password of a letter or two is part of many words: as one of its own it is secret.
             edge = r"\b" if len(secret) < 3 and secret.isalnum() else ""
             text = re.sub(edge + re.escape(secret) + edge, "***", text)

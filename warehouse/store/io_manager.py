@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, Tabl
 from dagster_duckdb.io_manager import DuckDbClient, DuckDBIOManager
 from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 
+from warehouse.errors import step
 from warehouse.settings import load_settings
 from warehouse.store import preview, snapshots
 from warehouse.store.fixed_config import FixedConfig
@@ -140,10 +141,18 @@ class SnapshotClient(DuckDbClient):
         self._keep = keep
         self._memory_limit = memory_limit
 
+    @contextmanager
     def connect(  # type: ignore[override]
         self, context: Context, table_slice: TableSlice
-    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the newest snapshot for an input, and a new one for an output."""
+        doing = "Reading" if isinstance(context, dg.InputContext) else "Writing"
+        with step(f"{doing} {table_slice.table}"), self._opened(context, table_slice) as connection:
+            yield connection
+
+    def _opened(
+        self, context: Context, table_slice: TableSlice
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         if isinstance(context, dg.InputContext):
             return snapshots.read(self._path)
         whole = not context.has_asset_partitions or covers_all(
