@@ -20,7 +20,7 @@ from warehouse.settings import ROOT, Settings
 if TYPE_CHECKING:
     import dagster as dg  # its import takes seconds, and not every test needs it
 
-    from warehouse.refresh import Comparison
+    from warehouse.assets.refresh import Comparison
 
 TIMEOUT_SECONDS = 120
 
@@ -112,9 +112,9 @@ class WarehouseEnv:
         Raises:
             WarehouseError: as the command line would show it.
         """
+        from warehouse.cli.run import select
+        from warehouse.days.calendar import range_tags
         from warehouse.definitions import defs
-        from warehouse.materialize import select
-        from warehouse.partitions import range_tags
 
         keys = select(selection)
         limits = range_tags(*map(date.fromisoformat, days)) if days else {}
@@ -131,8 +131,8 @@ class WarehouseEnv:
         Raises:
             WarehouseError: as the command line would show it.
         """
+        from warehouse.assets.jobs import COMPARED, REFRESH
         from warehouse.definitions import defs
-        from warehouse.jobs import COMPARED, REFRESH
 
         try:
             return defs.resolve_job_def(REFRESH).execute_in_process(

@@ -8,11 +8,11 @@ import dagster as dg
 import pytest
 
 from tests.conftest import WarehouseEnv
-from warehouse.asset_checks import FOLDER, build_checks, load_checks
+from warehouse.assets.checks import FOLDER, build_checks, load_checks
+from warehouse.assets.tables import KNOWN_TABLES
 from warehouse.errors import WarehouseError
+from warehouse.project.view_files import load_views
 from warehouse.store import snapshots
-from warehouse.tables import KNOWN_TABLES
-from warehouse.views import load_views
 
 VIEWS = load_views(KNOWN_TABLES)
 

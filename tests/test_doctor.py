@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import WarehouseEnv
-from warehouse.doctor import CHECKS, examine, house
+from warehouse.doctor import CHECKS, examine
+from warehouse.doctor import environment as house
+from warehouse.doctor.environment import judge_disk
 from warehouse.doctor.findings import Finding, Verdict
-from warehouse.doctor.house import judge_disk
 from warehouse.doctor.source import judge_encryption
 from warehouse.mysql.inspect import Tls, on_this_machine
 from warehouse.mysql.url import parse_url

@@ -88,7 +88,7 @@ def test_a_refresh_whose_check_fails(
     # A check that cannot run is no pass. The checks' folder is no setting, so it is swapped here.
     code = (
         "import sys; from pathlib import Path\n"
-        "import warehouse.asset_checks as checks\n"
+        "import warehouse.assets.checks as checks\n"
         "checks.load_checks.__defaults__ = (Path(sys.argv.pop(1)),)\n"
         "from warehouse.cli import main; main()\n"
     )

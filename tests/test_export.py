@@ -8,8 +8,8 @@ import pytest
 
 from warehouse.errors import WarehouseError
 from warehouse.mysql.types import TYPES
-from warehouse.serve.exact import PARQUET
 from warehouse.serve.export import MANIFEST, export
+from warehouse.serve.json_values import PARQUET
 from warehouse.store.snapshots import write
 
 VALUES = {

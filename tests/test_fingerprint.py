@@ -8,8 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.fingerprint import CachedDay, Fingerprint, changed_days
-from warehouse.ranges import ranges
+from warehouse.days.fingerprint import CachedDay, Fingerprint, changed_days
+from warehouse.days.ranges import ranges
 
 DAY = date(2026, 3, 1)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -11,7 +11,8 @@ from tests.conftest import WarehouseEnv
 from tests.test_snapshots import put, value
 from warehouse.errors import WarehouseError
 from warehouse.serve.export import export
-from warehouse.store import holders, snapshots
+from warehouse.store import open_files as holders
+from warehouse.store import snapshots
 
 WORK = ["%41", "h#x", "a b", "it's", 'a"b', "🎁", "new\nline", "*", "[ab]", "{x}", "$HOME", "a;b"]
 REFUSED = ["a?b", "a\\b", "\\", "x?access_mode=read_only", "\\?"]

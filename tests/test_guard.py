@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import WarehouseEnv
+from warehouse.assets.load import FORCE_TAG
 from warehouse.errors import WarehouseError
-from warehouse.load import FORCE_TAG
 from warehouse.store.guard import check_shrink
 from warehouse.store.snapshots import newest
 

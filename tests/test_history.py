@@ -19,7 +19,7 @@ from tests.conftest import WarehouseEnv
 from tests.writer import refresh
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT
-from warehouse.store import holders
+from warehouse.store import open_files as holders
 from warehouse.store.snapshots import Snapshot, find, newest, write, written
 
 

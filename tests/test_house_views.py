@@ -6,8 +6,8 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from warehouse.tables import KNOWN_TABLES
-from warehouse.views import load_views, write_views
+from warehouse.assets.tables import KNOWN_TABLES
+from warehouse.project.view_files import load_views, write_views
 
 ROWS = """
     (1, 10, ' Completed ', 10.00, DATE '2026-01-01', TIMESTAMP '2026-01-01 10:00:00'),

@@ -7,7 +7,7 @@ from types import EllipsisType
 import duckdb
 import pytest
 
-from warehouse.lineage import Lineage, trace
+from warehouse.project.lineage import Lineage, trace
 
 TABLES = {
     "orders": ["id", "customer_id", "status", "amount", "day"],

@@ -7,7 +7,7 @@ import time
 import duckdb
 import pytest
 
-from warehouse.markdown import table
+from warehouse.console.markdown import table
 from warehouse.store.preview import LONGEST, first_rows, within
 
 SLOW = "FROM range(100_000_000_000) t(i) SELECT sum(i * i) AS s"

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from tests.conftest import WarehouseEnv
+from warehouse.assets.jobs import REFRESH
 from warehouse.caches.mysql import SmartMySQLIOManager
 from warehouse.caches.pickled import PickleIOManager
 from warehouse.definitions import defs
-from warehouse.jobs import REFRESH
 from warehouse.store.io_manager import WarehouseIOManager
 
 ELSEWHERE: dict[str, list[dict[str, object]]] = {

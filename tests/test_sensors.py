@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 
 from tests.conftest import WarehouseEnv
-from warehouse.automation import every_minutes
+from warehouse.assets.automation import every_minutes
+from warehouse.assets.sensors import changed_days
 from warehouse.definitions import defs
-from warehouse.sensors import changed_days
 
 DAILY = "mysql_orders_daily"
 

@@ -21,11 +21,12 @@ from dagster._core.scheduler.instigation import (
 from dagster._daemon.types import DaemonHeartbeat
 
 from tests.conftest import WarehouseEnv
-from warehouse import runs
-from warehouse.runs import History, LastRun, Unchanged
-from warehouse.sensors import stale_sources
-from warehouse.status import Asset, assets, outlook
-from warehouse.store import holders, snapshots
+from warehouse.assets import run_history as runs
+from warehouse.assets.run_history import History, LastRun, Unchanged
+from warehouse.assets.sensors import stale_sources
+from warehouse.cli.warehouse_status import Asset, assets, outlook
+from warehouse.store import open_files as holders
+from warehouse.store import snapshots
 from warehouse.store.ledger import LastLoad
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a file open")
@@ -119,7 +120,7 @@ def test_a_history_of_somebody_else_does_not_hide_the_rest(
 
 def test_the_parts_that_need_no_dagster_do_not_import_it() -> None:
     code = (
-        "import sys, warehouse.cli, warehouse.status, warehouse.doctor\n"
+        "import sys, warehouse.cli, warehouse.cli.warehouse_status, warehouse.doctor\n"
         "print([name for name in ('dagster', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 
 from tests.conftest import WarehouseEnv
-from warehouse import transforms
-from warehouse.tables import KNOWN_TABLES
-from warehouse.views import load_views
+from warehouse.assets import views as transforms
+from warehouse.assets.tables import KNOWN_TABLES
+from warehouse.project.view_files import load_views
 
 FILES = {
     "paid": "-- Paid orders.\n-- owner: team:shop\n"

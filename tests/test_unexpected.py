@@ -21,19 +21,19 @@ from traitlets.config import Config
 from tests.conftest import WarehouseEnv
 from tests.writer import refresh
 from warehouse import doctor
+from warehouse.assets.unexpected import KEPT, for_people, redacted
 from warehouse.cli import main
 from warehouse.errors import WarehouseError, printable, quoted_from
-from warehouse.unexpected import KEPT, for_people, redacted
 
 PASSWORD = "sücret p@ss/wörd🎁"
 URL = "mysql+pymysql://me:s%C3%BCcret%20p%40ss%2Fw%C3%B6rd%F0%9F%8E%81@127.0.0.1:1/shop"
 TEXT = f"\x1b[31mboom\r\u202e {PASSWORD} {URL}"
 # Where the thing goes wrong that each command does, deep enough to be past its own care.
 COMMANDS = {
-    "materialize": ("warehouse.materialize.history", ["materialize"]),
-    "refresh": ("warehouse.refresh.compare", ["refresh"]),
+    "materialize": ("warehouse.cli.run.history", ["materialize"]),
+    "refresh": ("warehouse.assets.refresh.compare", ["refresh"]),
     "sql": ("warehouse.serve.queries.run", ["sql", "select 1"]),
-    "status": ("warehouse.status.assets", ["status"]),
+    "status": ("warehouse.cli.warehouse_status.assets", ["status"]),
     "doctor": ("warehouse.doctor.examine", ["doctor"]),
     "export": ("warehouse.serve.export.export", ["export", "out"]),
     "diff": ("warehouse.diff", ["diff", "v"]),
@@ -146,7 +146,7 @@ def test_a_folder_that_takes_no_file(
     env: WarehouseEnv, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (env.path.parent / "dagster_home" / "errors").write_text("a file")
-    monkeypatch.setattr("warehouse.status.assets", raising(KeyError(TEXT)))
+    monkeypatch.setattr("warehouse.cli.warehouse_status.assets", raising(KeyError(TEXT)))
     with pytest.raises(SystemExit):
         main(["status"])
     shown = capfd.readouterr().err
@@ -163,7 +163,7 @@ def test_only_the_newest_texts_stay(env: WarehouseEnv) -> None:
 
 
 def test_texts_are_no_run_history(env: WarehouseEnv, monkeypatch: pytest.MonkeyPatch) -> None:
-    from warehouse import runs
+    from warehouse.assets import run_history as runs
 
     monkeypatch.setenv("DAGSTER_HOME", str(env.path.parent / "new"))
     for_people("This", KeyError())
@@ -195,11 +195,11 @@ def test_a_cell(
 
 
 STEPS = {
-    "Loading mysql_orders": ("warehouse.load.open_extraction", "mysql_orders"),
+    "Loading mysql_orders": ("warehouse.assets.load.open_extraction", "mysql_orders"),
     "Writing mysql_orders": ("warehouse.store.io_manager.insert", "mysql_orders"),
-    "Writing the views order_stats": ("warehouse.transforms.write_views", "order_stats"),
-    "Describing the views order_stats": ("warehouse.transforms.column_schema", "order_stats"),
-    "Checking assets": ("warehouse.asset_checks._judge", "mysql_orders"),
+    "Writing the views order_stats": ("warehouse.assets.views.write_views", "order_stats"),
+    "Describing the views order_stats": ("warehouse.assets.views.column_schema", "order_stats"),
+    "Checking assets": ("warehouse.assets.checks._judge", "mysql_orders"),
 }
 
 
@@ -235,9 +235,9 @@ def test_each_step_in_the_ui(
 def test_the_observation(warehouse_env: WarehouseEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     from dagster._core.definitions.observe import observe
 
-    from warehouse.sources import orders_in_mysql
+    from warehouse.assets.sources import orders_in_mysql
 
-    monkeypatch.setattr("warehouse.sources.load_settings", raising(KeyError(TEXT)))
+    monkeypatch.setattr("warehouse.assets.sources.load_settings", raising(KeyError(TEXT)))
     result = observe([orders_in_mysql], instance=warehouse_env.history, raise_on_error=False)
     (failed,) = [event for event in result.all_events if event.is_step_failure]
     error = failed.step_failure_data.error
@@ -248,9 +248,9 @@ def test_the_observation(warehouse_env: WarehouseEnv, monkeypatch: pytest.Monkey
 
 
 def test_the_sensor(warehouse_env: WarehouseEnv, monkeypatch: pytest.MonkeyPatch) -> None:
-    from warehouse.sensors import changed_days
+    from warehouse.assets.sensors import changed_days
 
-    monkeypatch.setattr("warehouse.sensors.difference", raising(KeyError(TEXT)))
+    monkeypatch.setattr("warehouse.assets.sensors.difference", raising(KeyError(TEXT)))
     context = dg.build_sensor_context(instance=warehouse_env.history)
     with pytest.raises(WarehouseError, match="The sensor changed_days failed unexpectedly") as told:
         changed_days.evaluate_tick(context)

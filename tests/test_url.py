@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import WarehouseEnv
 from warehouse.caches.mysql import SmartMySQLIOManager
+from warehouse.cli.run import run
 from warehouse.doctor import examine
-from warehouse.doctor.case import Case
+from warehouse.doctor.context import Case
 from warehouse.doctor.settings import values as doctor_settings
 from warehouse.errors import WarehouseError
-from warehouse.materialize import run
 from warehouse.mysql.url import parse_url
 
 SHOWN = "reader@db.example.com:3307/shop"

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from warehouse.asset_checks import load_checks
+from warehouse.assets.checks import load_checks
+from warehouse.assets.tables import KNOWN_TABLES, ORDERS, ORDERS_DAILY
+from warehouse.project.view_files import View, load_views, write_views
 from warehouse.sample.server import COLUMNS
-from warehouse.tables import KNOWN_TABLES, ORDERS, ORDERS_DAILY
-from warehouse.views import View, load_views, write_views
 
 Row = tuple[Any, ...]
 VIEWS = load_views(KNOWN_TABLES)

@@ -80,7 +80,7 @@ def sql(query: str) -> duckdb.DuckDBPyRelation:
     """
     import duckdb
 
-    from warehouse.serve.mistakes import EMPTY, advice_on
+    from warehouse.serve.query_errors import EMPTY, advice_on
 
     connection = connect()
     try:

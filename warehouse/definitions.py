@@ -6,18 +6,18 @@ import logging
 
 import dagster as dg
 
-from warehouse.asset_checks import build_checks, load_checks
+from warehouse.assets.checks import build_checks, load_checks
+from warehouse.assets.jobs import build_refresh
+from warehouse.assets.sensors import changed_days, stale_sources
+from warehouse.assets.sources import mysql_orders, mysql_orders_daily, orders_in_mysql
+from warehouse.assets.tables import KNOWN_TABLES
+from warehouse.assets.views import build_views
 from warehouse.caches.mysql import SmartMySQLIOManager
 from warehouse.caches.pickled import PickleIOManager
-from warehouse.jobs import build_refresh
-from warehouse.progress import narrate
-from warehouse.sensors import changed_days, stale_sources
+from warehouse.console.progress import narrate
+from warehouse.project.view_files import load_views
 from warehouse.settings import ROOT
-from warehouse.sources import mysql_orders, mysql_orders_daily, orders_in_mysql
 from warehouse.store.io_manager import WarehouseIOManager
-from warehouse.tables import KNOWN_TABLES
-from warehouse.transforms import build_views
-from warehouse.views import load_views
 
 
 class _Narration(logging.Handler):

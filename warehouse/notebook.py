@@ -21,12 +21,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import no_var_expand
 
 import warehouse
+from warehouse.assets.unexpected import for_people
 from warehouse.errors import WarehouseError
 from warehouse.serve.frames import frame
-from warehouse.serve.mistakes import READ_ONLY
 from warehouse.serve.queries import errors_explained
+from warehouse.serve.query_errors import READ_ONLY
 from warehouse.settings import load_settings
-from warehouse.unexpected import for_people
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -18,15 +18,15 @@ os.environ["WAREHOUSE_MYSQL_URL"] = os.environ["BENCH_MYSQL_URL"]
 os.environ["WAREHOUSE_PATH"] = str(folder / "warehouse.duckdb")
 os.environ["DAGSTER_HOME"] = str(folder)
 
-from warehouse import refresh  # noqa: E402
+from warehouse.assets import refresh  # noqa: E402
+from warehouse.assets.tables import ORDERS_DAILY  # noqa: E402
 from warehouse.cli import main as command_line  # noqa: E402
 from warehouse.cli.startup import importing_dagster  # noqa: E402
-from warehouse.tables import ORDERS_DAILY  # noqa: E402
 
 with importing_dagster():
     import dagster._core.storage.sqlite_storage  # noqa: F401  # as opening the history does
 
-    import warehouse.materialize  # noqa: F401
+    import warehouse.cli.run  # noqa: F401
 
 
 def main() -> None:

@@ -301,7 +301,7 @@ def test_days_that_are_none(
     warehouse_env: WarehouseEnv, arguments: list[str], message: str
 ) -> None:
     tomorrow = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
-    from warehouse.materialize import run
+    from warehouse.cli.run import run
 
     options = dict(zip(arguments[::2], arguments[1::2], strict=True))
     with pytest.raises(WarehouseError) as error:

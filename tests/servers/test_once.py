@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import Database
 from tests.servers.orders import insert, make_orders, order
-from warehouse.materialize import run
+from warehouse.cli.run import run
 
 VIEWS = ("orders_cleaned", "orders_summary", "completed_orders", "pending_orders", "order_stats")
 

@@ -13,13 +13,13 @@ from tests.conftest import WarehouseEnv
 from tests.servers.launch import READER, Database
 from tests.servers.orders import insert, make_orders, order
 from tests.servers.test_once import reads_orders
+from warehouse.assets.refresh import compare, difference
 from warehouse.cli import main
+from warehouse.days.ranges import ranges
 from warehouse.errors import WarehouseError
-from warehouse.mysql.days import ask_days
+from warehouse.mysql.fingerprints import ask_days
 from warehouse.mysql.plan import Days, describe
 from warehouse.mysql.url import parse_url
-from warehouse.ranges import ranges
-from warehouse.refresh import compare, difference
 from warehouse.store import snapshots
 
 START = date(2026, 10, 1)

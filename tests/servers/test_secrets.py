@@ -11,8 +11,8 @@ import pytest
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import PASSWORD, Database
 from tests.servers.orders import make_orders, order
+from warehouse.cli.run import run
 from warehouse.errors import WarehouseError
-from warehouse.materialize import run
 
 FORMS = {PASSWORD, quote(PASSWORD, safe=""), quote(PASSWORD), quote_plus(PASSWORD)}
 

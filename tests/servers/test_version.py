@@ -11,11 +11,11 @@ from tests.conftest import WarehouseEnv
 from tests.servers.launch import Database
 from tests.servers.orders import insert, make_orders, order
 from tests.servers.test_once import reads_orders
-from warehouse.automation import FROM_AUTOMATION_TAG
+from warehouse.assets.automation import FROM_AUTOMATION_TAG
+from warehouse.assets.sources import orders_in_mysql
 from warehouse.mysql.session import connect
 from warehouse.mysql.url import parse_url
 from warehouse.mysql.version import SETTLING, table_version
-from warehouse.sources import orders_in_mysql
 
 AUTOMATION = {FROM_AUTOMATION_TAG: "true"}
 

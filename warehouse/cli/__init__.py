@@ -4,7 +4,9 @@ see `exit_codes`.
 
 import click
 
-from warehouse.cli import build, develop, look, query, sample, snapshots
+from warehouse.cli import build, query, sample, snapshots
+from warehouse.cli import dev as develop
+from warehouse.cli import inspect as look
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from warehouse.cli.exit_codes import ExitCode
-from warehouse.cli.people import errors_for_people
+from warehouse.cli.output import errors_for_people
 from warehouse.cli.startup import importing_dagster
-from warehouse.words import counted
+from warehouse.console.text import counted
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -38,7 +38,7 @@ def materialize(
     """
     with errors_for_people():
         with importing_dagster():
-            from warehouse.materialize import run
+            from warehouse.cli.run import run
         failed = run(selection, partition=partition, partition_range=partition_range, force=force)
         _leave(failed)
 
@@ -53,8 +53,8 @@ def refresh(force: bool) -> None:
     The exit code is 3 if the days are published, and a check of severity error failed.
     """
     with errors_for_people():
-        from warehouse import progress
-        from warehouse.refresh import compare
+        from warehouse.assets.refresh import compare
+        from warehouse.console import progress
 
         began = time.monotonic()
         progress.begin_to_narrate()
@@ -63,7 +63,7 @@ def refresh(force: bool) -> None:
                 click.echo(found.words)
                 return
             with importing_dagster():  # not before: this takes longest, and mostly nothing changed
-                from warehouse.materialize import load_changed
+                from warehouse.cli.run import load_changed
             failed = load_changed(compared, began, force=force)
         _leave(failed)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from warehouse.cli.people import errors_for_people, show
+from warehouse.cli.output import errors_for_people, show
 from warehouse.errors import WarehouseError
 from warehouse.serve import queries
 from warehouse.serve.output import (

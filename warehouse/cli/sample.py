@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from warehouse.cli.people import errors_for_people
+from warehouse.cli.output import errors_for_people
 
 
 @click.command("sample-mysql")

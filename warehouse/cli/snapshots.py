@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from warehouse.cli.people import errors_for_people, show
+from warehouse.cli.output import errors_for_people, show
 from warehouse.settings import load_settings
 from warehouse.store import snapshots
 

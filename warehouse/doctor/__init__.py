@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from warehouse.doctor import house, settings, source
-from warehouse.doctor.case import Case
+from warehouse.assets.unexpected import for_people
+from warehouse.doctor import environment as house
+from warehouse.doctor import settings, source
+from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, Verdict, failure
-from warehouse.unexpected import for_people
 
 
 @dataclass(frozen=True)

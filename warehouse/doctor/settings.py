@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
-from warehouse.doctor.case import Case
+from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, ok, warning
 from warehouse.errors import WarehouseError
 from warehouse.mysql.url import parse_url

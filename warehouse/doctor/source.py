@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from warehouse.doctor.case import Case
+from warehouse.assets.tables import DAY_COLUMN, KNOWN_TABLES, ORDERS, ORDERS_DAILY
+from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, ok, warning
 from warehouse.errors import WarehouseError
 from warehouse.mysql import inspect
-from warehouse.mysql.days import UPDATED
+from warehouse.mysql.fingerprints import UPDATED
 from warehouse.mysql.plan import check_days, quote
 from warehouse.mysql.session import plain_errors
-from warehouse.tables import DAY_COLUMN, KNOWN_TABLES, ORDERS, ORDERS_DAILY
-from warehouse.views import check_views, load_views
+from warehouse.project.view_files import check_views, load_views
 
 """DuckDB may keep MySQL waiting for a moment while it writes; the usual 60 are plenty."""
 

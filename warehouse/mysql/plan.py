@@ -9,14 +9,14 @@ from typing import Any
 import pymysql
 from pymysql.connections import Connection
 
+from warehouse.days.ranges import all_days
 from warehouse.errors import WarehouseError
-from warehouse.mysql.missing import check_source
+from warehouse.mysql.broken_views import check_source
 from warehouse.mysql.protocol import Field, close, prepare
 from warehouse.mysql.session import SAFE, as_connected, connect, optional, plain_errors, rows
 from warehouse.mysql.types import DATED, TYPES, TypeRule, kind_of, precision
 from warehouse.mysql.url import Server
 from warehouse.mysql.version import table_version
-from warehouse.ranges import all_days
 
 SHOWN = 8
 ONLY_COLUMNS = "/* warehouse: asks for the columns, and for no row */ "

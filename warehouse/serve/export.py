@@ -11,14 +11,15 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.console.text import counted
 from warehouse.errors import WarehouseError
+from warehouse.project.quoting import quoted
+from warehouse.project.view_files import REGISTRY
 from warehouse.serve import queries
-from warehouse.serve.mistakes import no_table
 from warehouse.serve.output import copy, keep_flat
-from warehouse.store import days, ledger, snapshots
-from warehouse.store.quoting import quoted
-from warehouse.views import REGISTRY
-from warehouse.words import counted
+from warehouse.serve.query_errors import no_table
+from warehouse.store import cached_days as days
+from warehouse.store import ledger, snapshots
 
 MANIFEST = "_manifest.json"
 """Says what the folder is; a folder without it is not overwritten."""

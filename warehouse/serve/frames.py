@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from warehouse.store.quoting import quoted
+from warehouse.project.quoting import quoted
 
 if TYPE_CHECKING:
     import duckdb

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from warehouse.errors import WarehouseError
+from warehouse.project.quoting import literal, quoted
 from warehouse.serve import queries
-from warehouse.serve.exact import NUMBERS, json_object, parquet_value
+from warehouse.serve.json_values import NUMBERS, json_object, parquet_value
 from warehouse.store import snapshots
-from warehouse.store.quoting import literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -137,7 +137,7 @@ def stream(
 
 def as_markdown(relation: duckdb.DuckDBPyRelation) -> str:
     """Return a result as a Markdown table. Each value is the text that DuckDB casts it to."""
-    from warehouse import markdown
+    from warehouse.console import markdown
 
     names = distinct(relation.columns)
     texts = ", ".join(f"CAST(#{number} AS VARCHAR)" for number, _ in enumerate(names, 1))

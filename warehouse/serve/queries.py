@@ -10,7 +10,7 @@ from typing import TypeVar
 import duckdb
 
 from warehouse.errors import WarehouseError
-from warehouse.serve import mistakes
+from warehouse.serve import query_errors as mistakes
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from pygments.lexers.sql import SqlLexer
 
 from warehouse.errors import WarehouseError
 from warehouse.serve import queries
-from warehouse.serve.mistakes import no_table
+from warehouse.serve.query_errors import no_table
 from warehouse.store import snapshots
 
 HELP = """\

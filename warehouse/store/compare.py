@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from warehouse.errors import WarehouseError
-from warehouse.store.quoting import literal, quoted
+from warehouse.project.quoting import literal, quoted
 from warehouse.store.snapshots import Snapshot
 from warehouse.store.tampering import warn, without_log
 

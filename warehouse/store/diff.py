@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
+from warehouse.console.text import counted
 from warehouse.errors import WarehouseError
 from warehouse.store import compare
 from warehouse.store.snapshots import Snapshot, find, kept
-from warehouse.words import counted
 
 SHOWN = 60
 """Longer values are shown in part, and say so."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from warehouse import markdown
+from warehouse.console import markdown
 
 ROWS = 10
 LONGEST = 100

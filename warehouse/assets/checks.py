@@ -12,14 +12,14 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
+from warehouse.assets.tables import KNOWN_TABLES, SOURCES
+from warehouse.console.text import counted
 from warehouse.errors import WarehouseError, step
+from warehouse.project.view_files import View, check_reads, parse
 from warehouse.settings import load_settings
 from warehouse.store import preview, snapshots
-from warehouse.tables import KNOWN_TABLES, SOURCES
-from warehouse.views import View, check_reads, parse
-from warehouse.words import counted
 
-FOLDER = Path(__file__).parent / "checks"
+FOLDER = Path(__file__).parents[1] / "checks"
 FRESH = "fresh"
 
 

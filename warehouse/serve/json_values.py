@@ -13,7 +13,7 @@ from typing import Any
 
 from duckdb.sqltypes import DuckDBPyType
 
-from warehouse.store.quoting import literal, quoted
+from warehouse.project.quoting import literal, quoted
 
 PARQUET = {
     "hugeint": "DECIMAL(38,0)",  # one over 38 digits is an error, not another number

@@ -9,20 +9,20 @@ from typing import Any
 import dagster as dg
 import duckdb
 
-from warehouse.mysql.days import UPDATED
+from warehouse.assets.source_server import source
+from warehouse.assets.tables import KNOWN_TABLES
+from warehouse.console.progress import Progress
+from warehouse.console.text import counted
+from warehouse.days.calendar import span
 from warehouse.mysql.extract import Extraction, Invalid, open_extraction
+from warehouse.mysql.fingerprints import UPDATED
 from warehouse.mysql.plan import Days, Plan
-from warehouse.origin import source
-from warehouse.partitions import span
-from warehouse.progress import Progress
+from warehouse.project.quoting import literal, quoted
+from warehouse.project.view_files import View, check_views, load_views, stored_versions, write_views
 from warehouse.settings import Settings, load_settings
-from warehouse.store import days as store_days
+from warehouse.store import cached_days as store_days
 from warehouse.store import guard, ledger, snapshots
-from warehouse.store.quoting import literal, quoted
 from warehouse.store.stream import TableStream, changed_columns
-from warehouse.tables import KNOWN_TABLES
-from warehouse.views import View, check_views, load_views, stored_versions, write_views
-from warehouse.words import counted
 
 FORCE_TAG = "warehouse/force"
 """A run with this tag publishes a table that lost more than `WAREHOUSE_MAX_SHRINK` of its rows."""

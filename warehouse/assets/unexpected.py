@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from warehouse.assets.run_history import ERRORS, home
 from warehouse.errors import (
     IN_THE_RUN,
     WarehouseError,
@@ -19,7 +20,6 @@ from warehouse.errors import (
     unexpected,
 )
 from warehouse.mysql.url import parse_url
-from warehouse.runs import ERRORS, home
 from warehouse.settings import Settings
 
 KEPT = 20

@@ -8,10 +8,10 @@ from typing import Any
 
 from pymysql.connections import Connection
 
+from warehouse.assets.source_server import source
 from warehouse.mysql.plan import Plan, make_plan
 from warehouse.mysql.session import connect
 from warehouse.mysql.url import Server
-from warehouse.origin import source
 from warehouse.settings import Settings, load_settings
 
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import click
 
 from warehouse.cli.exit_codes import ExitCode
-from warehouse.cli.people import errors_for_people
+from warehouse.cli.output import errors_for_people
 from warehouse.cli.startup import importing_dagster
+from warehouse.console.text import counted
 from warehouse.errors import printable
 from warehouse.settings import Settings, load_settings
-from warehouse.store import holders
-from warehouse.words import counted
+from warehouse.store import open_files as holders
 
 if TYPE_CHECKING:
-    from warehouse.runs import History
-    from warehouse.status import Asset, Kept, Outlook
+    from warehouse.assets.run_history import History
+    from warehouse.cli.warehouse_status import Asset, Kept, Outlook
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
@@ -40,7 +40,7 @@ def status() -> None:
 
 
 def _status(settings: Settings) -> None:
-    from warehouse import status
+    from warehouse.cli import warehouse_status as status
 
     now = datetime.now(UTC)
     _say_writer(settings.path, now)
@@ -54,7 +54,7 @@ def _status(settings: Settings) -> None:
     history = _history([asset.name for asset in found], now)
     tick = None
     if history and history.reloading:
-        from warehouse.automation import every_minutes
+        from warehouse.assets.automation import every_minutes
 
         tick = every_minutes(settings.freshness_minutes)
     runs = status.outlook(found, history, settings.freshness_minutes, tick, now)
@@ -99,7 +99,7 @@ def _run(outlook: Outlook, now: datetime) -> Sequence[str]:
 
 def _history(names: list[str], now: datetime) -> History | None:
     """Open the run history if there is one: to look at it must not make it."""
-    from warehouse import runs
+    from warehouse.assets import run_history as runs
 
     if not runs.there():
         return None

@@ -13,8 +13,8 @@ from typing import Any
 
 from pymysql.connections import Connection
 
+from warehouse.days.fingerprint import ID_BITS, Fingerprint, countable
 from warehouse.errors import WarehouseError
-from warehouse.fingerprint import ID_BITS, Fingerprint, countable
 from warehouse.mysql.inspect import indexes
 from warehouse.mysql.plan import Days, Plan, check_days, quote
 from warehouse.mysql.session import (

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 
-from warehouse.fingerprint import changed_days, surely_changed
-from warehouse.mysql.days import ID, UPDATED, ask_days, check_fingerprints
+from warehouse.assets.source_server import source
+from warehouse.assets.tables import DAY_COLUMN, ORDERS_DAILY
+from warehouse.console.text import counted
+from warehouse.days.calendar import span
+from warehouse.days.fingerprint import changed_days, surely_changed
+from warehouse.days.ranges import all_days, ranges
+from warehouse.mysql.fingerprints import ID, UPDATED, ask_days, check_fingerprints
 from warehouse.mysql.plan import Days, describe
-from warehouse.origin import source
-from warehouse.partitions import span
-from warehouse.ranges import all_days, ranges
 from warehouse.settings import load_settings
-from warehouse.store import days as store_days
+from warehouse.store import cached_days as store_days
 from warehouse.store import snapshots
 from warehouse.store.stream import changed_columns
-from warehouse.tables import DAY_COLUMN, ORDERS_DAILY
-from warehouse.words import counted
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from warehouse.cli.people import errors_for_people
+from warehouse.cli.output import errors_for_people
 
 
 @click.command()

@@ -11,19 +11,19 @@ from typing import Any
 import click
 import dagster as dg
 
-from warehouse import progress
+from warehouse.assets.jobs import COMPARED, REFRESH
+from warehouse.assets.load import FORCE_TAG
+from warehouse.assets.refresh import Comparison
+from warehouse.assets.run_history import history
+from warehouse.assets.tables import ORDERS_DAILY
+from warehouse.assets.unexpected import for_people
+from warehouse.console import progress
+from warehouse.console.text import counted
+from warehouse.days.calendar import parse_day, parse_range, range_tags, span
 from warehouse.definitions import defs
 from warehouse.errors import WarehouseError
-from warehouse.jobs import COMPARED, REFRESH
-from warehouse.load import FORCE_TAG
-from warehouse.partitions import parse_day, parse_range, range_tags, span
-from warehouse.refresh import Comparison
-from warehouse.runs import history
 from warehouse.settings import ROOT, load_settings
 from warehouse.store import snapshots
-from warehouse.tables import ORDERS_DAILY
-from warehouse.unexpected import for_people
-from warehouse.words import counted
 
 
 def run(

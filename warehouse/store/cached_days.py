@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
-from warehouse.fingerprint import EMPTY, ID_BITS, CachedDay, Fingerprint, countable
+from warehouse.days.fingerprint import EMPTY, ID_BITS, CachedDay, Fingerprint, countable
 from warehouse.store.snapshots import has_table
 
 TABLE = "cached_days"

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import dagster as dg
 
-from warehouse.automation import STALE, by_automation
-from warehouse.code_links import code_link
+from warehouse.assets.automation import STALE, by_automation
+from warehouse.assets.code_links import code_link
+from warehouse.assets.load import Result, load
+from warehouse.assets.source_server import source
+from warehouse.assets.tables import DAY_COLUMN, ORDERS, ORDERS_DAILY
+from warehouse.days.calendar import SEPARATOR, parse_range
 from warehouse.errors import step
-from warehouse.load import Result, load
 from warehouse.mysql.plan import Days
 from warehouse.mysql.session import connect, plain_errors
 from warehouse.mysql.version import table_version
-from warehouse.origin import source
-from warehouse.partitions import SEPARATOR, parse_range
 from warehouse.settings import load_settings
-from warehouse.tables import DAY_COLUMN, ORDERS, ORDERS_DAILY
 
 FRESH = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(minutes=load_settings().freshness_minutes)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.runs import History, LastRun
-from warehouse.store import holders, ledger, preview, snapshots
-from warehouse.store.quoting import quoted
-from warehouse.tables import KNOWN_TABLES, SOURCES
-from warehouse.views import REGISTRY
+from warehouse.assets.run_history import History, LastRun
+from warehouse.assets.tables import KNOWN_TABLES, SOURCES
+from warehouse.project.quoting import quoted
+from warehouse.project.view_files import REGISTRY
+from warehouse.store import ledger, preview, snapshots
+from warehouse.store import open_files as holders
 
 COUNTING_SECONDS = 0.5
 """For the rows of all views together: one over millions of rows takes longer by itself."""

@@ -16,12 +16,13 @@ from pathlib import Path
 import duckdb
 from packaging.requirements import Requirement
 
-from warehouse import runs
-from warehouse.doctor.case import Case
+from warehouse.assets import run_history as runs
+from warehouse.console.text import counted
+from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, failure, ok, warning
 from warehouse.settings import ROOT
-from warehouse.store import holders, snapshots, tampering
-from warehouse.words import counted
+from warehouse.store import open_files as holders
+from warehouse.store import snapshots, tampering
 
 TIMES = 3
 """A refresh needs so many times the warehouse's size for a moment."""

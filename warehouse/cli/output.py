@@ -13,10 +13,10 @@ from typing import NoReturn, TextIO
 import click
 import duckdb
 
+from warehouse.assets.unexpected import for_people
 from warehouse.cli.exit_codes import ExitCode
 from warehouse.errors import SAFE, WarehouseError, printable, quoted_from
 from warehouse.store.tampering import SnapshotChanged
-from warehouse.unexpected import for_people
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What writing to stdout ends in where that goes to a file."""

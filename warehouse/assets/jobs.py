@@ -11,19 +11,19 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 
-from warehouse.asset_checks import FRESH, check_keys, evaluate
+from warehouse.assets.checks import FRESH, check_keys, evaluate
+from warehouse.assets.load import ask, guard_shrink, origin, say_loaded, stream
+from warehouse.assets.refresh import Comparison, Difference, compare
+from warehouse.assets.tables import DAY_COLUMN, ORDERS_DAILY
+from warehouse.days.calendar import SEPARATOR, parse_days, span
+from warehouse.days.ranges import all_days, ranges
 from warehouse.errors import WarehouseError, step
-from warehouse.load import ask, guard_shrink, origin, say_loaded, stream
 from warehouse.mysql.plan import Days
-from warehouse.partitions import SEPARATOR, parse_days, span
-from warehouse.ranges import all_days, ranges
-from warehouse.refresh import Comparison, Difference, compare
-from warehouse.store import days as store_days
+from warehouse.project.view_files import View
+from warehouse.store import cached_days as store_days
 from warehouse.store import snapshots
 from warehouse.store.io_manager import column_schema, next_snapshot
 from warehouse.store.stream import SCHEMA, insert
-from warehouse.tables import DAY_COLUMN, ORDERS_DAILY
-from warehouse.views import View
 
 REFRESH = "refresh"
 COMPARED = "compared"

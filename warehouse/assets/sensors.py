@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from warehouse.assets.jobs import REFRESH, run_config
+from warehouse.assets.refresh import difference
+from warehouse.assets.tables import ORDERS_DAILY
 from warehouse.errors import step
-from warehouse.jobs import REFRESH, run_config
-from warehouse.refresh import difference
-from warehouse.tables import ORDERS_DAILY
 
 # Sources without a loader are selected by a parameter in beta; what is used of it here is tested.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)

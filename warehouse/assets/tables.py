@@ -1,6 +1,7 @@
 """The tables of the file: what views may read besides each other."""
 
-from warehouse.store import days, ledger, snapshots
+from warehouse.store import cached_days as days
+from warehouse.store import ledger, snapshots
 
 ORDERS = "mysql_orders"
 ORDERS_DAILY = "mysql_orders_daily"

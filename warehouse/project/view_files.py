@@ -21,11 +21,11 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import traverse_scope
 
 from warehouse.errors import WarehouseError
-from warehouse.lineage import trace
+from warehouse.project.lineage import trace
+from warehouse.project.quoting import literal, quoted
 from warehouse.settings import ROOT
-from warehouse.store.quoting import literal, quoted
 
-SQL_FOLDER = Path(__file__).parent / "sql"
+SQL_FOLDER = Path(__file__).parents[1] / "sql"
 REGISTRY = "view_files"
 """The table that remembers which text each view in the file was made of."""
 

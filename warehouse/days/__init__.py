@@ -1,0 +1,1 @@
+"""Calendar days, ranges of them, and what tells whether one changed."""
