@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 import duckdb
 
-from warehouse.mysql.days import UPDATED
 from warehouse.mysql.extract import Extraction, open_extraction
+from warehouse.mysql.outside import NOTHING, Outside, count_outside
 from warehouse.mysql.plan import Days, Plan
 from warehouse.origin import source
 from warehouse.partitions import span
@@ -20,7 +20,7 @@ from warehouse.store import days as store_days
 from warehouse.store import guard, ledger, snapshots
 from warehouse.store.quoting import literal, quoted
 from warehouse.store.stream import TableStream, changed_columns
-from warehouse.tables import KNOWN_TABLES
+from warehouse.tables import KNOWN_TABLES, UPDATED
 from warehouse.views import View, check_views, load_views, stored_versions, write_views
 from warehouse.words import counted
 
@@ -175,6 +175,8 @@ def stream(
     views = load_views(KNOWN_TABLES)
     _check_views(settings, views, table, extraction)
     plan = extraction.plan
+    all_days = days is not None and days.ranges == (span(),)
+    outside = _outside(context, plan, days) if days and all_days else NOTHING
 
     def batches() -> Iterator[Any]:
         what = f"`{plan.table}`" + (f", {days.words}," if days else "")
@@ -199,7 +201,7 @@ def stream(
             guard_shrink(context, connection, table)
         _comment(connection, table, plan)
         if days:
-            if days.ranges == (span(),):
+            if all_days:
                 store_days.forget(connection, table, days.column, *span())
             rows = store_days.rows_by_day(connection, table, days.column, days.listed)
             asked_at = plan.asked_at_by(UPDATED)
@@ -213,7 +215,7 @@ def stream(
             context.log.warning(
                 f"`{column}`: {count:,} zero, partial or impossible dates in MySQL, NULL here."
             )
-        return _counts(receipt)
+        return {**_counts(receipt), **left_out(outside)}
 
     made = TableStream(
         schema=extraction.schema,
@@ -223,6 +225,26 @@ def stream(
         finish=finish,
     )
     return made
+
+
+def _outside(context: Context, plan: Plan, days: Days) -> Outside:
+    """Count, and say, what a load of all days leaves out. A load of some days does not ask."""
+    settings = load_settings()
+    found = count_outside(
+        plan,
+        days,
+        where=settings.orders_where,
+        comment=f"warehouse outside of={plan.table} run={context.run.run_id}",
+        budget_seconds=settings.query_budget_seconds,
+    )
+    if found.words:
+        context.log.warning(found.words)
+    return found
+
+
+def left_out(outside: Outside) -> dict[str, Any]:
+    """Return for the UI what no load of days brings, if there is any."""
+    return {"left_out": outside.words} if outside.words else {}
 
 
 def _within(days: Days) -> str:

@@ -21,6 +21,7 @@ from warehouse.mysql.url import parse_url
 from warehouse.ranges import ranges
 from warehouse.refresh import compare, difference
 from warehouse.store import snapshots
+from warehouse.tables import KEY, UPDATED
 
 START = date(2026, 10, 1)
 DAILY = "mysql_orders_daily"
@@ -196,7 +197,7 @@ def test_leaving_a_count_of_a_server_that_no_longer_answers(shop: Database) -> N
     plan = describe(parse_url(shop.url()), "orders")
     days = Days("order_date", ((START, date(2026, 10, 31)),))
     try:
-        with ask_days(plan, days, where="SLEEP(2) = 0"):
+        with ask_days(plan, days, key=KEY, updated=UPDATED, where="SLEEP(2) = 0"):
             shop.pause()
             began = time.monotonic()
         assert time.monotonic() - began < 10
@@ -234,7 +235,8 @@ def test_leaving_early_has_mysql_stop_the_count(shop: Database) -> None:
         return bool(shop.run(listed))
 
     began = time.monotonic()
-    with ask_days(plan, days, where="SLEEP(2) = 0", comment="slow count"):
+    slow = "SLEEP(2) = 0"
+    with ask_days(plan, days, key=KEY, updated=UPDATED, where=slow, comment="slow count"):
         while not counting():
             assert time.monotonic() - began < 10
             time.sleep(0.05)
