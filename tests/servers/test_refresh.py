@@ -445,7 +445,7 @@ def test_an_index_answers_the_same(shop: Database, warehouse_env: WarehouseEnv) 
     assert "WHERE" in by_index
 
 
-MULTIPLES = {
+MULTIPLES: dict[str, list[object]] = {
     "2^24": [n << 24 for n in range(1, 4)],
     "2^32": [n << 32 for n in range(1, 4)],
     "text": ["a", "A", "🎁"],
@@ -460,13 +460,18 @@ def test_an_update_of_any_id_that_is_not_the_newest(
 ) -> None:
     """The rows of 13-days.sql, and others."""
     type_ = "VARCHAR(9) COLLATE utf8mb4_bin" if name == "text" else "BIGINT"
+    make_orders(server)
     server.run(
-        f"CREATE TABLE orders (id {type_} PRIMARY KEY, order_date DATE NOT NULL, "
-        f"updated_at DATETIME NOT NULL, amount INT{f', KEY ({index})' if index else ''})"
+        f"ALTER TABLE orders MODIFY id {type_} PRIMARY KEY, MODIFY updated_at DATETIME NOT NULL"
+        f"{f', ADD INDEX ({index})' if index else ''}"
     )
-    for hour, id_ in enumerate(MULTIPLES[name], 10):
-        value = f"'{id_}'" if isinstance(id_, str) else id_
-        server.run(f"INSERT INTO orders VALUES ({value}, '{DAYS[0]}', '{DAYS[0]} {hour}:00:00', 1)")
+    insert(
+        server,
+        [
+            order(0, id=id_, order_date=DAYS[0], updated_at=f"{DAYS[0]} {hour}:00:00", amount="1")
+            for hour, id_ in enumerate(MULTIPLES[name], 10)
+        ],
+    )
     warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql", daily_start=START)
     env = warehouse_env
     env.run(DAILY, days=(str(START), str(date.today())))
@@ -485,18 +490,18 @@ def test_an_update_of_any_id_that_is_not_the_newest(
     assert refresh(env) == [(DAYS[0], DAYS[0])]
 
 
-def make_undated(server: Database, index: str, orders_date: str = "DATE NULL") -> None:
-    """Make the table c13a of 13-days.sql."""
+def make_undated(server: Database, index: str, type_: str = "DATE") -> None:
+    """Make the rows of the table c13a of 13-days.sql."""
+    make_orders(server)
     server.run(
-        f"CREATE TABLE orders (id INT PRIMARY KEY, order_date {orders_date}, "
-        f"updated_at DATETIME NOT NULL, amount DECIMAL(10, 2){f', KEY ({index})' if index else ''})"
+        f"ALTER TABLE orders MODIFY id INT PRIMARY KEY, MODIFY order_date {type_} NULL"
+        f"{f', ADD INDEX ({index})' if index else ''}"
     )
-    days = ["NULL", "NULL", "'2020-01-01'", "'2099-12-24'", *(f"'{day}'" for day in DAYS[:2])]
-    for number, day in enumerate(days):
-        server.run(f"INSERT INTO orders VALUES ({number}, {day}, '{OLD}', 1)")
+    days = [None, None, "2020-01-01", "2099-12-24", *DAYS[:2]]
+    insert(server, [order(n, order_date=day, updated_at=OLD) for n, day in enumerate(days)])
 
 
-@pytest.mark.parametrize("type_", ["DATE NULL", "DATETIME NULL"])
+@pytest.mark.parametrize("type_", ["DATE", "DATETIME"])
 @pytest.mark.parametrize("index", ["", "order_date", "order_date, updated_at"])
 def test_rows_of_no_day_are_counted_and_said(
     server: Database,
@@ -528,6 +533,7 @@ def test_rows_of_no_day_are_counted_and_said(
     assert len(reads_orders(server.queries())) == 1, "a load of some days does not ask"
 
     server.run("UPDATE orders SET order_date = '2026-10-03' WHERE id < 4")
+    capfd.readouterr()
     main(["refresh"], standalone_mode=False)
     assert "Left out" not in "".join(capfd.readouterr())
     mysql = server.run("SELECT COUNT(*) FROM orders")
