@@ -157,8 +157,10 @@ def index(case: Case) -> Iterator[Finding]:
         days = Days(DAY_COLUMN, (span(),))
         with plain_errors(server):
             outside = ask_outside(case.connection, plan, days, None, "warehouse doctor: days")
-        if outside.words:
-            yield warning(outside.words, "Give them a day in MySQL, or set WAREHOUSE_DAILY_START.")
+        if outside.undated:
+            yield warning(outside.words, f"Give them a day in MySQL's `{DAY_COLUMN}`.")
+        elif outside.words:  # that is what the setting is for
+            yield ok(outside.words)
     wanted = (DAY_COLUMN, UPDATED) if plan.column(UPDATED) else (DAY_COLUMN,)
     names = ", ".join(wanted)
     if any(index.columns[: len(wanted)] == wanted for index in found):
