@@ -14,6 +14,7 @@ from tests.servers.launch import READER, Database
 from tests.servers.orders import insert, make_orders, order
 from tests.servers.test_once import reads_orders
 from warehouse.assets.refresh import compare, difference
+from warehouse.assets.tables import KEY, UPDATED
 from warehouse.cli import main
 from warehouse.days.ranges import ranges
 from warehouse.errors import WarehouseError
@@ -194,7 +195,7 @@ def test_leaving_a_count_of_a_server_that_no_longer_answers(shop: Database) -> N
     plan = describe(parse_url(shop.url()), "orders")
     days = Days("order_date", ((START, date(2026, 10, 31)),))
     try:
-        with ask_days(plan, days, where="SLEEP(2) = 0"):
+        with ask_days(plan, days, key=KEY, updated=UPDATED, where="SLEEP(2) = 0"):
             shop.pause()
             began = time.monotonic()
         assert time.monotonic() - began < 10
@@ -232,7 +233,8 @@ def test_leaving_early_has_mysql_stop_the_count(shop: Database) -> None:
         return bool(shop.run(listed))
 
     began = time.monotonic()
-    with ask_days(plan, days, where="SLEEP(2) = 0", comment="slow count"):
+    slow = "SLEEP(2) = 0"
+    with ask_days(plan, days, key=KEY, updated=UPDATED, where=slow, comment="slow count"):
         while not counting():
             assert time.monotonic() - began < 10
             time.sleep(0.05)
@@ -439,6 +441,125 @@ def test_an_index_answers_the_same(shop: Database, warehouse_env: WarehouseEnv) 
     days, by_index = asked()
     assert days == sorted({*without, date.fromisoformat(DAYS[1])})
     assert "WHERE" in by_index
+
+
+MULTIPLES: dict[str, list[object]] = {
+    "2^24": [n << 24 for n in range(1, 4)],
+    "2^32": [n << 32 for n in range(1, 4)],
+    "text": ["a", "A", "🎁"],
+    "negative": [-1, -(2**63), -(2**32)],
+}
+
+
+@pytest.mark.parametrize("index", ["", "order_date, updated_at"])
+@pytest.mark.parametrize("name", MULTIPLES)
+def test_an_update_of_any_id_that_is_not_the_newest(
+    server: Database, warehouse_env: WarehouseEnv, name: str, index: str
+) -> None:
+    """The rows of 13-days.sql, and others."""
+    type_ = "VARCHAR(9) COLLATE utf8mb4_bin" if name == "text" else "BIGINT"
+    make_orders(server)
+    server.run(
+        f"ALTER TABLE orders MODIFY id {type_} PRIMARY KEY, MODIFY updated_at DATETIME NOT NULL"
+        f"{f', ADD INDEX ({index})' if index else ''}"
+    )
+    insert(
+        server,
+        [
+            order(0, id=id_, order_date=DAYS[0], updated_at=f"{DAYS[0]} {hour}:00:00", amount="1")
+            for hour, id_ in enumerate(MULTIPLES[name], 10)
+        ],
+    )
+    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql", daily_start=START)
+    env = warehouse_env
+    env.run(DAILY, days=(str(START), str(date.today())))
+    assert refresh(env) == []
+    server.run(
+        f"UPDATE orders SET amount = 9, updated_at = '{DAYS[0]} 10:30:00' "
+        f"WHERE updated_at = '{DAYS[0]} 10:00:00'"
+    )
+    assert refresh(env) == [(DAYS[0], DAYS[0])]
+    assert env.query(f"SELECT amount::INT FROM {DAILY} ORDER BY updated_at") == [(9,), (1,), (1,)]
+    # Two rows that swap their times.
+    server.run(
+        f"UPDATE orders SET amount = amount + 1, updated_at = IF(amount = 10, '{DAYS[0]} 11:00:00',"
+        f" '{DAYS[0]} 10:30:00') WHERE updated_at < '{DAYS[0]} 12:00:00'"
+    )
+    assert refresh(env) == [(DAYS[0], DAYS[0])]
+
+
+def make_undated(server: Database, index: str, type_: str = "DATE") -> None:
+    """Make the rows of the table c13a of 13-days.sql."""
+    make_orders(server)
+    server.run(
+        f"ALTER TABLE orders MODIFY id INT PRIMARY KEY, MODIFY order_date {type_} NULL"
+        f"{f', ADD INDEX ({index})' if index else ''}"
+    )
+    days = [None, None, "2020-01-01", "2099-12-24", *DAYS[:2]]
+    insert(server, [order(n, order_date=day, updated_at=OLD) for n, day in enumerate(days)])
+
+
+@pytest.mark.parametrize("type_", ["DATE", "DATETIME"])
+@pytest.mark.parametrize("index", ["", "order_date", "order_date, updated_at"])
+def test_rows_of_no_day_are_counted_and_said(
+    server: Database,
+    warehouse_env: WarehouseEnv,
+    capfd: pytest.CaptureFixture[str],
+    index: str,
+    type_: str,
+) -> None:
+    make_undated(server, index, type_)
+    warehouse_env.configure(
+        mysql_url=server.url(), mysql_reader="pymysql", daily_start=START, max_shrink=1
+    )
+    rows = "rows" if index else "1 row"
+    told = (
+        "Left out, as rows of no day that is loaded: 2 rows without a day, "
+        f"{rows} before WAREHOUSE_DAILY_START, {rows} after today (UTC)."
+    )
+    main(["refresh"], standalone_mode=False)
+    assert told in capfd.readouterr().err, "the load of all days"
+    main(["refresh"], standalone_mode=False)
+    assert told in capfd.readouterr().out, "nothing changed"
+    server.run("UPDATE orders SET amount = 2, updated_at = '2026-01-02' WHERE id = 4")
+    result = warehouse_env.refresh()
+    (event,) = result.get_asset_materialization_events()
+    metadata = event.step_materialization_data.materialization.metadata
+    assert metadata["left_out"].value == told
+    server.clear_log()
+    warehouse_env.run(DAILY, days=(DAYS[0], DAYS[0]))
+    assert len(reads_orders(server.queries())) == 1, "a load of some days does not ask"
+
+    server.run("UPDATE orders SET order_date = '2026-10-03' WHERE id < 4")
+    capfd.readouterr()
+    main(["refresh"], standalone_mode=False)
+    assert "Left out" not in "".join(capfd.readouterr())
+    mysql = server.run("SELECT COUNT(*) FROM orders")
+    assert warehouse_env.query(f"SELECT count(*) FROM {DAILY}") == list(mysql)
+
+
+def test_days_that_are_no_dates_are_counted(
+    server: Database, warehouse_env: WarehouseEnv, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_undated(server, "")
+    server.run(
+        "SET sql_mode = 'ALLOW_INVALID_DATES'",
+        "UPDATE orders SET order_date = '2026-02-30' WHERE id IN (0, 2, 3)",
+    )
+    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql", daily_start=START)
+    main(["refresh"], standalone_mode=False)
+    capfd.readouterr()
+    main(["refresh"], standalone_mode=False)
+    assert "4 rows without a day." in capfd.readouterr().out
+
+
+def test_doctor_says_what_no_day_holds(
+    server: Database, warehouse_env: WarehouseEnv, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_undated(server, "order_date, updated_at")
+    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql", daily_start=START)
+    main(["doctor"], standalone_mode=False)
+    assert "2 rows without a day" in "".join(capfd.readouterr())
 
 
 def test_what_it_cannot_do_without(shop: Database) -> None:

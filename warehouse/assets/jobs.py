@@ -12,7 +12,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from warehouse.assets.checks import FRESH, check_keys, evaluate
-from warehouse.assets.load import ask, guard_shrink, origin, say_loaded, stream
+from warehouse.assets.load import ask, guard_shrink, left_out, origin, say_loaded, stream
 from warehouse.assets.refresh import Comparison, Difference, compare
 from warehouse.assets.tables import DAY_COLUMN, ORDERS_DAILY
 from warehouse.days.calendar import SEPARATOR, parse_days, span
@@ -121,7 +121,9 @@ def _load(
             events += _read(context, connection, Days(DAY_COLUMN, tuple(ranges(days))))
         store_days.forget(connection, ORDERS_DAILY, DAY_COLUMN, first, last)
         guard_shrink(context, connection, ORDERS_DAILY)
-    yield from events
+    told = left_out(compared.result().outside)
+    for event in events:
+        yield event.with_metadata({**event.metadata, **told}) if told else event
 
 
 def _in_turn(compared: Comparison) -> Iterator[list[date]]:

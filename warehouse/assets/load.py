@@ -10,13 +10,13 @@ import dagster as dg
 import duckdb
 
 from warehouse.assets.source_server import source
-from warehouse.assets.tables import KNOWN_TABLES
+from warehouse.assets.tables import KNOWN_TABLES, UPDATED
 from warehouse.console.progress import Progress
 from warehouse.console.text import counted
 from warehouse.days.calendar import span
 from warehouse.mysql.extract import Extraction, Invalid, open_extraction
-from warehouse.mysql.fingerprints import UPDATED
 from warehouse.mysql.plan import Days, Plan
+from warehouse.mysql.undated import NOTHING, Outside, count_outside
 from warehouse.project.quoting import literal, quoted
 from warehouse.project.view_files import View, check_views, load_views, stored_versions, write_views
 from warehouse.settings import Settings, load_settings
@@ -199,6 +199,8 @@ def stream(
     plan = extraction.plan
     if plan is not planned:
         _check_views(settings, views, table, extraction)
+    all_days = days is not None and days.ranges == (span(),)
+    outside = _outside(context, plan, days) if days and all_days else NOTHING
 
     def batches() -> Iterator[Any]:
         progress = Progress(context.log.info, table, 0 if days else plan.rows_estimate)
@@ -217,7 +219,7 @@ def stream(
             guard_shrink(context, connection, table)
         _comment(connection, table, plan)
         if days:
-            if days.ranges == (span(),):
+            if all_days:
                 store_days.forget(connection, table, days.column, *span())
             rows = store_days.rows_by_day(connection, table, days.column, days.listed)
             asked_at = plan.asked_at_by(UPDATED)
@@ -228,7 +230,7 @@ def stream(
         # A view whose text changed with its columns goes out with them, in one snapshot.
         write_views(connection, views, only=stored_versions(connection))
         _say_changed(context, extraction)
-        return _counts(receipt)
+        return {**_counts(receipt), **left_out(outside)}
 
     made = TableStream(
         schema=extraction.schema,
@@ -259,6 +261,26 @@ def _say_changed(context: Context, extraction: Extraction) -> None:
             )
     for text in extraction.warnings:
         context.log.warning(f"MySQL warned: {text}")
+
+
+def _outside(context: Context, plan: Plan, days: Days) -> Outside:
+    """Count, and say, what a load of all days leaves out. A load of some days does not ask."""
+    settings = load_settings()
+    found = count_outside(
+        plan,
+        days,
+        where=settings.orders_where,
+        comment=f"warehouse outside of={plan.table} run={context.run.run_id}",
+        budget_seconds=settings.query_budget_seconds,
+    )
+    if found.words:
+        context.log.warning(found.words)
+    return found
+
+
+def left_out(outside: Outside) -> dict[str, Any]:
+    """Return for the UI what no load of days brings, if there is any."""
+    return {"left_out": outside.words} if outside.words else {}
 
 
 def _within(days: Days) -> str:

@@ -9,13 +9,14 @@ from datetime import date
 from functools import cache
 
 from warehouse.assets.source_server import source
-from warehouse.assets.tables import DAY_COLUMN, ORDERS_DAILY
+from warehouse.assets.tables import DAY_COLUMN, KEY, ORDERS_DAILY, UPDATED
 from warehouse.console.text import counted
 from warehouse.days.calendar import span
 from warehouse.days.fingerprint import changed_days, surely_changed
 from warehouse.days.ranges import all_days, ranges
-from warehouse.mysql.fingerprints import ID, UPDATED, ask_days, check_fingerprints
+from warehouse.mysql.fingerprints import ask_days, check_fingerprints
 from warehouse.mysql.plan import Days, describe
+from warehouse.mysql.undated import NOTHING, Outside
 from warehouse.settings import load_settings
 from warehouse.store import cached_days as store_days
 from warehouse.store import snapshots
@@ -32,6 +33,7 @@ class Difference:
         days: Those to read again.
         gone: Those in the cache that `WAREHOUSE_DAILY_START` no longer counts among them.
         columns: How the columns differ, if they do: all days are then to be read.
+        outside: The rows in MySQL that belong to none of the days.
     """
 
     compared: int
@@ -39,6 +41,7 @@ class Difference:
     days: list[date]
     gone: list[date] = field(default_factory=list)
     columns: str = ""
+    outside: Outside = NOTHING
 
     @property
     def none(self) -> bool:
@@ -49,7 +52,8 @@ class Difference:
     def words(self) -> str:
         """The same in a sentence, which names some."""
         if self.none:
-            return f"All {self.compared:,} days are as they are in MySQL: nothing was read."
+            agree = f"All {self.compared:,} days are as they are in MySQL: nothing was read."
+            return " ".join(filter(None, [agree, self.outside.words]))
         if not self.cached:
             return f"No day was read yet; there are {counted(self.compared, 'day')}."
         told = []
@@ -62,7 +66,7 @@ class Difference:
         if self.gone:
             shown = _named(self.gone)
             told.append(f"Before WAREHOUSE_DAILY_START, and to be dropped: {shown}.")
-        return " ".join(told)
+        return " ".join(filter(None, [*told, self.outside.words]))
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def compare(say: Callable[[str], None], by: str) -> Iterator[Comparison]:
     first, last = span()
     days = all_days(first, last)
     plan = describe(source(settings, say), settings.orders_table)
-    check_fingerprints(plan, DAY_COLUMN)
+    check_fingerprints(plan, DAY_COLUMN, KEY, UPDATED)
     if not snapshots.newest(settings.path):
         yield _known(say, Difference(len(days), False, days))
         return
@@ -111,11 +115,13 @@ def compare(say: Callable[[str], None], by: str) -> Iterator[Comparison]:
         with ask_days(
             plan,
             Days(DAY_COLUMN, ((first, last),)),
+            key=KEY,
+            updated=UPDATED,
             where=settings.orders_where,
             comment=f"warehouse fingerprints of={ORDERS_DAILY} by={by}",
             budget_seconds=settings.query_budget_seconds,
         ) as asked:
-            cached = store_days.cached_days(connection, ORDERS_DAILY, DAY_COLUMN, UPDATED, ID)
+            cached = store_days.cached_days(connection, ORDERS_DAILY, DAY_COLUMN, asked.recipe)
             sure = [] if asked.newest is None else surely_changed(days, asked.newest, cached)
 
             if sure:
@@ -126,8 +132,9 @@ def compare(say: Callable[[str], None], by: str) -> Iterator[Comparison]:
 
             @cache
             def result() -> Difference:
-                differ = changed_days(days, asked.fingerprints(say), cached)
-                found = Difference(len(days), True, sorted({*differ, *sure}), gone)
+                answer = asked.counted(say)
+                differ = sorted({*changed_days(days, answer.fingerprints, cached), *sure})
+                found = Difference(len(days), True, differ, gone, outside=answer.outside)
                 if not found.none:
                     say(found.words)
                 return found

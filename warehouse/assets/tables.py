@@ -10,3 +10,6 @@ KNOWN_TABLES = (*SOURCES, ledger.TABLE, days.TABLE, snapshots.TABLE)
 
 DAY_COLUMN = "order_date"
 """The column whose days `mysql_orders_daily` is cut into."""
+
+KEY, UPDATED = ("id",), "updated_at"
+"""The columns that tell its rows apart, and the one with the time of a row's last update."""

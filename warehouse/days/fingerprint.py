@@ -6,9 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-ID_BITS = (1 << 24) - 1
-"""So much of an id goes into the checksum: times a year's 9999 seconds it still fits 64 bits."""
-
 
 @dataclass(frozen=True)
 class Fingerprint:
@@ -17,9 +14,8 @@ class Fingerprint:
     Attributes:
         rows: How many there are.
         newest: The newest `updated_at`; None where no row has one.
-        checksum: Of the `id` and the second of `updated_at` of every row: finds a row that came for
-            another one that went, and an update that is not the newest. The times' sum, if ids are
-            not integers; else each time by its id, put together by XOR, which costs the least.
+        checksum: Of the key and the updated time of every row, see `checksum`. It finds a row that
+            came for another one that went, and an update that is not the newest.
     """
 
     rows: int = 0
@@ -28,11 +24,6 @@ class Fingerprint:
 
 
 EMPTY = Fingerprint()
-
-
-def countable(duckdb_type: str) -> bool:
-    """Whether ids of this type go into the checksum; others do not, in MySQL and here alike."""
-    return duckdb_type.endswith(("INT", "INTEGER"))
 
 
 @dataclass(frozen=True)

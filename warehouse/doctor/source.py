@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from warehouse.assets.tables import DAY_COLUMN, KNOWN_TABLES, ORDERS, ORDERS_DAILY
+from warehouse.assets.tables import DAY_COLUMN, KNOWN_TABLES, ORDERS, ORDERS_DAILY, UPDATED
+from warehouse.days.calendar import span
 from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, ok, warning
 from warehouse.errors import WarehouseError
 from warehouse.mysql import inspect
-from warehouse.mysql.fingerprints import UPDATED
-from warehouse.mysql.plan import check_days, quote
+from warehouse.mysql.plan import Days, check_days, quote
 from warehouse.mysql.session import plain_errors
+from warehouse.mysql.undated import ask_outside, is_led_by
 from warehouse.project.view_files import check_views, load_views
 
 """DuckDB may keep MySQL waiting for a moment while it writes; the usual 60 are plenty."""
@@ -138,12 +139,20 @@ def index(case: Case) -> Iterator[Finding]:
         yield ok(f"`{plan.table}` is a view: look at the indexes of the tables under it.")
         return
     found = inspect.indexes(case.connection, server, plan.table)
+    if is_led_by(found, DAY_COLUMN) and not case.settings.orders_where:
+        days = Days(DAY_COLUMN, (span(),))
+        with plain_errors(server):
+            outside = ask_outside(case.connection, plan, days, None, "warehouse doctor: days")
+        if outside.undated:
+            yield warning(outside.words, f"Give them a day in MySQL's `{DAY_COLUMN}`.")
+        elif outside.words:  # that is what the setting is for
+            yield ok(outside.words)
     wanted = (DAY_COLUMN, UPDATED) if plan.column(UPDATED) else (DAY_COLUMN,)
     names = ", ".join(wanted)
-    if any(columns[: len(wanted)] == wanted for columns in found):
+    if any(index.columns[: len(wanted)] == wanted for index in found):
         yield ok(f"There is one on ({names}): days and their fingerprints are found by it.")
         return
-    by_day = any(columns[0] == DAY_COLUMN for columns in found)
+    by_day = any(index.columns[0] == DAY_COLUMN for index in found)
     yield warning(
         f"There is one on {DAY_COLUMN}, but none on ({names}): `just refresh` reads the rows of "
         "all days for their fingerprints."

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pymysql.connections import Connection
 
-from warehouse.days.fingerprint import ID_BITS, Fingerprint, countable
-from warehouse.errors import WarehouseError
-from warehouse.mysql.inspect import indexes
+from warehouse.days.checksum import Recipe
+from warehouse.days.fingerprint import Fingerprint
+from warehouse.mysql.checksum import check_columns, checksum, make_recipe
+from warehouse.mysql.inspect import Index, indexes
 from warehouse.mysql.plan import Days, Plan, check_days, quote
 from warehouse.mysql.session import (
-    SAFE,
     connect,
     hang_up,
     optional,
@@ -27,36 +26,34 @@ from warehouse.mysql.session import (
     stop,
     wait_as_long_as_it_takes,
 )
+from warehouse.mysql.undated import NOTHING, Outside, as_day, is_led_by, look_at_ends, sort_out
 from warehouse.mysql.url import Server
 
-UPDATED, ID = "updated_at", "id"
 PATIENCE_SECONDS = 10.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_SECONDS = {
-    # Its own number, which costs nothing; the fraction, if it has one, would make it a decimal.
-    "timestamp": "UNIX_TIMESTAMP({c})",
-    "timestamp(n)": "FLOOR(UNIX_TIMESTAMP({c}))",
-    # The other function would know the years from 1970 to 2038 only.
-    "other": "TO_SECONDS({c})",
-}
-"""Whole seconds of a time, counted from 1970 or from the year 0: see `store.days`."""
 
-
-def check_fingerprints(plan: Plan, day: str) -> None:
+def check_fingerprints(plan: Plan, day: str, key: tuple[str, ...], updated: str) -> None:
     """See that a table has the columns that fingerprints are made of.
 
     Raises:
-        WarehouseError: it lacks one; names it.
+        WarehouseError: it lacks one, or one is of a type that cannot be compared; names it.
     """
     check_days(plan, day)
-    updated = plan.column(UPDATED)
-    if updated is None or not updated.has_days or plan.column(ID) is None:
-        raise WarehouseError(
-            f"`{plan.table}` needs a date in `{UPDATED}`, and `{ID}`, to tell which days changed.",
-            safe=SAFE,
-            todo="Reload days by name: just materialize mysql_orders_daily --partition DAY",
-        )
+    check_columns(plan, key, updated)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What MySQL counted.
+
+    Attributes:
+        fingerprints: Of each day that has rows.
+        outside: The rows that belong to none of the days.
+    """
+
+    fingerprints: dict[date, Fingerprint]
+    outside: Outside
 
 
 @dataclass(frozen=True)
@@ -64,16 +61,19 @@ class Asked:
     """What MySQL was asked about the days of a table.
 
     Attributes:
-        newest: The newest `updated_at` of each day that has rows, which an index tells at once;
-            None where there is no such index.
+        newest: The newest update of each day that has rows, which an index tells at once; None
+            where there is no such index.
+        recipe: How the checksums are made.
     """
 
     newest: dict[date, datetime | None] | None
+    recipe: Recipe
     _counted: Future[list[tuple[Any, ...]]]
+    _outside: Callable[[list[tuple[Any, ...]]], Outside]
     _server: Server
 
-    def fingerprints(self, say: Callable[[str], None]) -> dict[date, Fingerprint]:
-        """Wait for MySQL to count, and return the fingerprint of each day that has rows.
+    def counted(self, say: Callable[[str], None]) -> Counted:
+        """Wait for MySQL to count.
 
         Args:
             say: Told now and then that it still counts.
@@ -87,12 +87,13 @@ class Asked:
                 f"MySQL still counts the rows of each day: {time.monotonic() - began:.0f} s so far."
             )
         with plain_errors(self._server):
-            counted = self._counted.result()
-        newest = self.newest or {day: _moment(value) for day, _, _, value in _dated(counted)}
-        return {
-            day: Fingerprint(count, newest.get(day), int(checksum or 0))
-            for day, count, checksum, _ in _dated(counted)
+            groups = self._counted.result()
+        newest = self.newest or {day: _moment(value) for day, _, _, value in _dated(groups)}
+        fingerprints = {
+            day: Fingerprint(count, newest.get(day), int(value or 0))
+            for day, count, value, _ in _dated(groups)
         }
+        return Counted(fingerprints, self._outside(groups))
 
 
 @contextmanager
@@ -100,6 +101,8 @@ def ask_days(
     plan: Plan,
     days: Days,
     *,
+    key: tuple[str, ...],
+    updated: str,
     where: str | None = None,
     comment: str = "",
     budget_seconds: float | None = None,
@@ -108,33 +111,58 @@ def ask_days(
 
     Leaving the `with` before it has answered stops it.
 
+    Args:
+        plan: Of the table.
+        days: One range of them.
+        key: The columns that tell rows apart.
+        updated: The column with the time of a row's last update.
+        where: The operator's condition.
+        comment: Leads each query.
+        budget_seconds: What a query may take.
+
     Raises:
         WarehouseError: MySQL refuses.
     """
     with connect(plan.server, budget_seconds=budget_seconds) as connection:
         newest: dict[date, datetime | None] | None = None
-        count = {"row_count": "COUNT(*)", "checksum": _checksum(plan)}
-        latest = {"newest": f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', MAX({quote(UPDATED)}))"}
         with plain_errors(plan.server):
             wait_as_long_as_it_takes(connection)
+            found = indexes(connection, plan.server, plan.table)
+            unique = [index.columns for index in found if index.unique]
+            recipe = make_recipe(plan, key, updated, unique)
+            count = {"row_count": "COUNT(*)", "checksum": checksum(plan, recipe)}
+            latest = {"newest": f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', MAX({quote(updated)}))"}
+            led = is_led_by(found, days.column)
+            ends = NOTHING
+            if led and not where:
+                ends = look_at_ends(connection, plan, days, comment)
+            # A condition on the days that leaves nothing out costs a third of the walk along an
+            # index; without an index all rows are read, and those outside are counted on the way.
+            whole = bool(found) and not where and (not led or ends == NOTHING)
+            condition = where if whole else _days_or_none(plan, days, where)
             # Where there is but one connection, nothing else can be read meanwhile.
             alone = optional(connection, "SELECT @@SESSION.max_user_connections") == [(1,)]
-            if where or alone or not _has_index(connection, plan, days.column):
+            if where or alone or not _has_index(found, plan, days.column, updated):
                 # Grouped by the bare column, the server would read each row by way of an index on
                 # it: seven times the time of reading them in a row.
                 day = f"DATE({quote(days.column)})"
-                counting = _grouped(plan, day, count | latest, days, where, comment)
+                counting = _grouped(plan, day, count | latest, None, condition, comment)
             else:
                 day = quote(days.column)
-                inside = None if _all_inside(connection, plan, days, comment) else days
                 # By itself: the server then jumps along the index, from day to day.
-                told = rows(connection, _grouped(plan, day, latest, inside, None, comment))
-                newest = {day: _moment(value) for day, _, _, value in _dated(told)}
-                counting = _grouped(plan, day, count, inside, None, comment)
+                sql = _grouped(plan, day, latest, None if whole else days, None, comment)
+                groups = rows(connection, sql)
+                newest = {day: _moment(value) for day, _, _, value in _dated(groups)}
+                counting = _grouped(plan, day, count, None, condition, comment)
+
+        def outside(groups: list[tuple[Any, ...]]) -> Outside:
+            found = sort_out(((text, number) for text, number, *_ in groups), days)
+            return found if whole else replace(ends, undated=found.undated)
+
         with ThreadPoolExecutor(1, thread_name_prefix="mysql-counts") as pool:
             counted = pool.submit(_last_rows, connection, counting)
             try:
-                yield Asked(newest, counted, plan.server)
+                yield Asked(newest, recipe, counted, outside, plan.server)
             finally:
                 if not counted.done():
                     _stop(plan.server, connection)
@@ -155,25 +183,27 @@ def _stop(server: Server, connection: Connection[Any]) -> None:
 
 
 def _dated(answer: list[tuple[Any, ...]]) -> Iterator[tuple[date, int, str | None, int | None]]:
-    """Yield the rows of an answer by day; an impossible date belongs to none."""
+    """Yield the rows of an answer by day; what is no date belongs to none."""
     for text, *values in answer:
-        with suppress(ValueError):
-            yield date.fromisoformat(text or ""), *values
+        if day := as_day(text):
+            yield day, *values
 
 
 def _moment(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
+    if microseconds is not None:
+        with suppress(OverflowError):  # the year 0, which is none in the cache
+            return _EPOCH + timedelta(microseconds=microseconds)
+    return None
 
 
-def _checksum(plan: Plan) -> str:
-    """Return the checksum of `Fingerprint` as SQL for MySQL; a row without a time has no part."""
-    updated, number = plan.column(UPDATED), plan.column(ID)
-    assert updated and number
-    kind = re.sub(r"\d", "n", updated.mysql_type)
-    seconds = _SECONDS.get(kind, _SECONDS["other"]).format(c=quote(UPDATED))
-    if countable(number.duckdb_type):
-        return f"BIT_XOR({seconds} * ({quote(ID)} & {ID_BITS}))"
-    return f"SUM({seconds})"
+def _days_or_none(plan: Plan, days: Days, where: str | None) -> str:
+    """Return a condition that leaves the rows of the days, and those that have none."""
+    column = plan.column(days.column)
+    condition = days.condition
+    if column and column.nullable:
+        condition += f"\nOR {quote(days.column)} IS NULL"
+    # The line breaks keep a `--` comment at the end of the operator's SQL from closing more.
+    return f"(\n{where}\n)\nAND (\n{condition}\n)" if where else condition
 
 
 def _grouped(
@@ -192,19 +222,10 @@ def _grouped(
     return f"{plan.query(selected, where, comment, days)}\nGROUP BY {day}"
 
 
-def _has_index(connection: Connection[Any], plan: Plan, name: str) -> bool:
+def _has_index(found: list[Index], plan: Plan, day: str, updated: str) -> bool:
     """Whether an index has the days, and in each day the times of the updates, in order."""
-    column = plan.column(name)
+    column = plan.column(day)
+    wanted = (day.lower(), updated.lower())
     return bool(column and column.mysql_type == "date") and any(
-        [column.lower() for column in columns[:2]] == [name, UPDATED]
-        for columns in indexes(connection, plan.server, plan.table)
+        index.columns[:2] == wanted for index in found
     )
-
-
-def _all_inside(connection: Connection[Any], plan: Plan, days: Days, comment: str) -> bool:
-    """Whether a condition on the days would leave nothing out: it costs a third of the walk."""
-    day = quote(days.column)
-    ends = plan.query(f"MIN({day}), MAX({day})", None, comment, None)
-    ((first, last),) = rows(connection, ends)  # a look at each end of the index
-    ((since, until),) = days.ranges
-    return first is not None and str(since) <= first and last <= str(until)

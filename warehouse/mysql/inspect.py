@@ -24,7 +24,7 @@ _MAY_WRITE = frozenset(
     }
 )
 _INDEXES = """
-SELECT index_name, column_name FROM information_schema.statistics
+SELECT index_name, column_name, non_unique FROM information_schema.statistics
 WHERE table_schema = %s AND table_name = %s ORDER BY index_name, seq_in_index
 """
 _KIND = """
@@ -128,13 +128,24 @@ def limits(connection: Connection[Any]) -> dict[str, float]:
     return found
 
 
-def indexes(connection: Connection[Any], server: Server, table: str) -> list[tuple[str, ...]]:
-    """Return the columns of each index, in its order and in lower case."""
-    found: dict[str, list[str]] = {}
-    for index, column in optional(connection, _INDEXES, server.database, table):
+@dataclass(frozen=True)
+class Index:
+    """An index of a table: its columns, in its order and in lower case."""
+
+    columns: tuple[str, ...]
+    unique: bool
+
+
+def indexes(connection: Connection[Any], server: Server, table: str) -> list[Index]:
+    """Return the indexes of a table."""
+    columns: dict[str, list[str]] = {}
+    unique: set[str] = set()
+    for index, column, repeats in optional(connection, _INDEXES, server.database, table):
         # MySQL has no name for an index on an expression.
-        found.setdefault(index, []).append((column or "").lower())
-    return [tuple(columns) for columns in found.values()]
+        columns.setdefault(index, []).append((column or "").lower())
+        if not repeats:
+            unique.add(index)
+    return [Index(tuple(named), index in unique) for index, named in columns.items()]
 
 
 def is_view(connection: Connection[Any], server: Server, table: str) -> bool:

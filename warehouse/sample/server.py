@@ -48,6 +48,14 @@ COLUMNS = [
     ("note", "varchar(80)", True, "VARCHAR", "What the customer asked for"),
 ]
 
+# MySQL's own, which DuckDB lacks or knows as something else.
+_MACROS = [
+    "unix_timestamp(t) AS epoch_us(t) // 1000000",
+    "to_seconds(t) AS (epoch_us(t) + 62167219200000000) // 1000000",
+    "microsecond(t) AS epoch_us(t) % 1000000",
+    "conv(digits, from_base, to_base) AS ('0x' || digits)::UBIGINT",  # hexadecimal ones
+]
+
 _SET = re.compile(r"SET SESSION (.*)", re.DOTALL)
 _ASSIGNMENT = re.compile(r"(?:SESSION )?(\w+) = ('[^']*'|\w+)")
 _SHOW = re.compile(r"SHOW SESSION VARIABLES WHERE variable_name IN \((.*)\)")
@@ -133,8 +141,8 @@ def _load(csv: Path) -> duckdb.DuckDBPyConnection:
     connection.read_csv(
         str(csv), header=True, dtype=columns, na_values=r"\N", encoding="utf-8"
     ).create(TABLE)
-    # MySQL's own, which DuckDB lacks.
-    connection.execute("CREATE MACRO unix_timestamp(t) AS epoch_us(t) // 1000000")
+    for macro in _MACROS:
+        connection.execute(f"CREATE MACRO {macro}")
     connection.execute(
         "CREATE TABLE information_schema_columns (table_schema VARCHAR, table_name VARCHAR, "
         "column_name VARCHAR, ordinal_position INTEGER, data_type VARCHAR, column_type VARCHAR, "
@@ -213,6 +221,9 @@ class _Session(Session):  # type: ignore[misc]  # mysql-mimic ships no types
         for table in expression.find_all(exp.Table):
             if table.db and table.db.lower() == DATABASE:
                 table.set("db", None)
+        for cast in list(expression.find_all(exp.Cast)):
+            if cast.is_type(exp.DType.CHARACTER_SET):
+                cast.replace(cast.this)  # all text is UTF-8
         return expression.sql(dialect="duckdb")
 
     def _run(self, expression: exp.Expression) -> Any:

@@ -7,18 +7,12 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
-from warehouse.days.fingerprint import EMPTY, ID_BITS, CachedDay, Fingerprint, countable
+from warehouse.days.checksum import Recipe
+from warehouse.days.fingerprint import EMPTY, CachedDay, Fingerprint
+from warehouse.store.checksum import checksum
 from warehouse.store.snapshots import has_table
 
 TABLE = "cached_days"
-
-_SECONDS = {
-    "TIMESTAMP WITH TIME ZONE": 'epoch_us("{c}") // 1000000',
-    # From the year 0 to 1970: MySQL's TO_SECONDS.
-    "TIMESTAMP": '(epoch_us("{c}") + 62167219200000000) // 1000000',
-    "DATE": '(epoch_us("{c}") + 62167219200000000) // 1000000',
-}
-"""Whole seconds of a time, as `mysql.days` counts them there."""
 
 
 def record(
@@ -92,7 +86,7 @@ def rows_by_day(
 
 
 def cached_days(
-    connection: duckdb.DuckDBPyConnection, table: str, column: str, updated: str, number: str
+    connection: duckdb.DuckDBPyConnection, table: str, column: str, recipe: Recipe
 ) -> dict[date, CachedDay]:
     """Return the days in the file, with fingerprints made of the rows themselves.
 
@@ -100,8 +94,7 @@ def cached_days(
         connection: To a snapshot; its time zone becomes UTC.
         table: Of the rows.
         column: Whose days they are.
-        updated: The column with the time of a row's last update.
-        number: The column that goes into the checksum.
+        recipe: How the checksum is made, as MySQL makes it.
     """
     connection.execute("SET TimeZone = 'UTC'")
     types = {
@@ -110,18 +103,15 @@ def cached_days(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?", [table]
         ).fetchall()
     }
-    seconds = _SECONDS[types[updated]].format(c=updated)
-    checksum = f"sum({seconds})"
-    if countable(types[number]):
-        checksum = f'bit_xor(({seconds}) * ("{number}" & {ID_BITS})::BIGINT)'
     made = {
         day: Fingerprint(rows, newest, int(total or 0))
         for day, rows, newest, total in connection.execute(
-            f'SELECT "{column}"::DATE AS day, count(*), max("{updated}")::TIMESTAMPTZ, '
-            f'{checksum} FROM "{table}" GROUP BY day'
+            f'SELECT "{column}"::DATE AS day, count(*), max("{recipe.updated}")::TIMESTAMPTZ, '
+            f'{checksum(recipe, types)} FROM "{table}" GROUP BY day'
         ).fetchall()
     }
-    precision = timedelta(days=1) if types[updated] == "DATE" else timedelta(seconds=1)
+    dated = types[recipe.updated.lower()] == "DATE"
+    precision = timedelta(days=1) if dated else timedelta(seconds=1)
     return {
         day: CachedDay(made.get(day, EMPTY), asked_at, precision)
         for day, asked_at in connection.execute(
