@@ -37,6 +37,7 @@ CHECKS = (
     Check("select", source.select, needs="table"),
     Check("views", source.views, needs="table"),
     Check("index", source.index, needs="table"),
+    Check("days", source.days, needs="table"),
     Check("folder", house.folder, needs="settings"),
     Check("disk", house.disk, needs="settings"),
     Check("warehouse", house.warehouse, needs="settings"),
