@@ -115,7 +115,7 @@ def test_a_value_longer_than_a_packet(server: Database) -> None:
 
 
 def test_a_type_without_a_rule() -> None:
-    definition = Definition("payload", 1, "xmltype", "xmltype(7)", "", "", "select")
+    definition = Definition("payload", 1, "xmltype", "xmltype(7)", "YES", "", "", "select")
     field = Field("payload", 200, 7, 0, 0, 63, "shop", "orders", "payload")
     with pytest.raises(WarehouseError, match=r"`orders`\.`payload` has the type xmltype\(7\)"):
         _column("orders", definition, field)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import date
 
 import pytest
 
@@ -11,6 +12,8 @@ from tests.servers.proxy import proxy
 from warehouse.errors import WarehouseError
 from warehouse.mysql import watch
 from warehouse.mysql.extract import open_extraction
+from warehouse.mysql.fingerprints import ask_days
+from warehouse.mysql.plan import Days, describe
 from warehouse.mysql.url import parse_url
 
 MINUTE = 60
@@ -77,3 +80,24 @@ def test_an_account_with_one_connection(table: Database, monkeypatch: pytest.Mon
     server = parse_url(table.url(user="single", password="one"))
     extraction = open_extraction(server, "orders", where="id < 2 AND SLEEP(2) = 0")
     assert sum(batch.num_rows for batch in extraction.batches()) == 1
+
+
+def test_a_count_of_days_whose_network_falls_silent(
+    server: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "SILENCE_SECONDS", 1.0)
+    server.run(
+        "CREATE TABLE orders (id INT PRIMARY KEY, day DATE, updated_at DATETIME)",
+        "INSERT INTO orders VALUES (1, '2026-01-01', '2026-01-01'), (2, '2026-01-02', NULL)",
+    )
+    with proxy(server) as (network, url):
+        plan = describe(parse_url(url), "orders")
+        days = Days("day", ((date(2026, 1, 1), date(2026, 1, 3)),))
+        network.after = 1_000
+        began = time.monotonic()
+        with (
+            pytest.raises(WarehouseError, match="the connection is dead|cannot be reached"),
+            ask_days(plan, days, key=("id",), updated="updated_at", where="SLEEP(1) = 0") as asked,
+        ):
+            asked.counted(lambda _: None)
+    assert time.monotonic() - began < MINUTE / 3

@@ -81,7 +81,7 @@ def check_columns(plan: Plan, key: tuple[str, ...], updated: str) -> None:
     named = " and ".join(f"`{name}`" for name in key)
     todo = "Reload days by name: just materialize mysql_orders_daily --partition DAY"
     time = plan.column(updated)
-    if time is None or time.rule.lowest is None or not all(plan.column(name) for name in key):
+    if time is None or not time.has_days or not all(plan.column(name) for name in key):
         raise WarehouseError(
             f"`{plan.table}` needs a date in `{updated}`, and {named}, to tell which days changed.",
             safe=SAFE,

@@ -28,8 +28,10 @@ from warehouse.mysql.session import (
 )
 from warehouse.mysql.undated import NOTHING, Outside, as_day, is_led_by, look_at_ends, sort_out
 from warehouse.mysql.url import Server
+from warehouse.mysql.watch import Watch
 
 PATIENCE_SECONDS = 10.0
+TICK_SECONDS = 0.25
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -70,6 +72,7 @@ class Asked:
     recipe: Recipe
     _counted: Future[list[tuple[Any, ...]]]
     _outside: Callable[[list[tuple[Any, ...]]], Outside]
+    _watch: Watch
     _server: Server
 
     def counted(self, say: Callable[[str], None]) -> Counted:
@@ -81,11 +84,13 @@ class Asked:
         Raises:
             WarehouseError: MySQL refuses, or went away.
         """
-        began = time.monotonic()
-        while not wait([self._counted], PATIENCE_SECONDS).done:
-            say(
-                f"MySQL still counts the rows of each day: {time.monotonic() - began:.0f} s so far."
-            )
+        began = said = time.monotonic()
+        while not wait([self._counted], TICK_SECONDS).done:
+            self._watch.look()
+            now = time.monotonic()
+            if now - said >= PATIENCE_SECONDS:
+                said = now
+                say(f"MySQL still counts the rows of each day: {now - began:.0f} s so far.")
         with plain_errors(self._server):
             groups = self._counted.result()
         newest = self.newest or {day: _moment(value) for day, _, _, value in _dated(groups)}
@@ -160,9 +165,10 @@ def ask_days(
             return found if whole else replace(ends, undated=found.undated)
 
         with ThreadPoolExecutor(1, thread_name_prefix="mysql-counts") as pool:
+            watch = Watch(plan.server, connection.thread_id())  # type: ignore[no-untyped-call]
             counted = pool.submit(_last_rows, connection, counting)
             try:
-                yield Asked(newest, recipe, counted, outside, plan.server)
+                yield Asked(newest, recipe, counted, outside, watch, plan.server)
             finally:
                 if not counted.done():
                     _stop(plan.server, connection)

@@ -29,6 +29,7 @@ class Column:
     Attributes:
         kind: The name of the rule in the type map.
         key: Whether it is part of the table's primary key.
+        nullable: Whether it may hold NULL.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Column:
     duckdb_type: str
     comment: str = ""
     key: bool = False
+    nullable: bool = True
 
     @property
     def rule(self) -> TypeRule:
@@ -190,8 +192,8 @@ def quote(name: str) -> str:
 
 
 _COLUMNS = """
-SELECT column_name, ordinal_position, data_type, column_type, column_key, column_comment,
-  privileges
+SELECT column_name, ordinal_position, data_type, column_type, is_nullable, column_key,
+  column_comment, privileges
 FROM information_schema.columns
 WHERE table_schema = %s AND table_name = %s
 ORDER BY ordinal_position
@@ -271,6 +273,7 @@ class Definition:
     position: int
     data_type: str
     column_type: str
+    nullable: str
     key: str
     comment: str
     privileges: str
@@ -313,6 +316,7 @@ def _column(table: str, definition: Definition, field: Field) -> Column:
         duckdb_type=TYPES[kind].duckdb.format(p=precision(field), s=field.scale),
         comment=definition.comment or "",
         key=definition.key == "PRI",
+        nullable=definition.nullable != "NO",
     )
 
 

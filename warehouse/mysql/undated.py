@@ -16,7 +16,6 @@ from warehouse.mysql.session import (
     connect,
     plain_errors,
     rows,
-    session_statements,
     wait_as_long_as_it_takes,
 )
 
@@ -130,8 +129,9 @@ def count_outside(
     Raises:
         WarehouseError: MySQL refuses.
     """
-    with connect(plan.server) as connection, plain_errors(plan.server):
-        for statement in session_statements(plan.mariadb, budget_seconds):
-            rows(connection, statement)
+    with (
+        connect(plan.server, budget_seconds=budget_seconds) as connection,
+        plain_errors(plan.server),
+    ):
         wait_as_long_as_it_takes(connection)
         return ask_outside(connection, plan, days, where, comment)

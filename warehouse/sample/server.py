@@ -146,13 +146,16 @@ def _load(csv: Path) -> duckdb.DuckDBPyConnection:
     connection.execute(
         "CREATE TABLE information_schema_columns (table_schema VARCHAR, table_name VARCHAR, "
         "column_name VARCHAR, ordinal_position INTEGER, data_type VARCHAR, column_type VARCHAR, "
-        "column_key VARCHAR, column_comment VARCHAR, privileges VARCHAR)"
+        "is_nullable VARCHAR, column_key VARCHAR, column_comment VARCHAR, privileges VARCHAR)"
     )
-    for position, (name, mysql_type, _, _, comment) in enumerate(COLUMNS, 1):
+    for position, (name, mysql_type, nullable, _, comment) in enumerate(COLUMNS, 1):
         base = mysql_type.split("(")[0].split()[0]
         connection.execute(
-            "INSERT INTO information_schema_columns VALUES (?, ?, ?, ?, ?, ?, '', ?, 'select')",
-            [DATABASE, TABLE, name, position, base, mysql_type, comment],
+            "INSERT INTO information_schema_columns VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, 'select')",
+            [
+                *(DATABASE, TABLE, name, position, base, mysql_type),
+                *("YES" if nullable else "NO", comment),
+            ],
         )
     connection.execute(
         f"CREATE VIEW information_schema_tables AS SELECT '{DATABASE}' AS table_schema, "
