@@ -93,11 +93,11 @@ def test_a_count_of_days_whose_network_falls_silent(
     with proxy(server) as (network, url):
         plan = describe(parse_url(url), "orders")
         days = Days("day", ((date(2026, 1, 1), date(2026, 1, 3)),))
-        network.after = 1_000
         began = time.monotonic()
         with (
-            pytest.raises(WarehouseError, match="the connection is dead|cannot be reached"),
+            pytest.raises(WarehouseError, match="the connection is dead"),
             ask_days(plan, days, key=("id",), updated="updated_at", where="SLEEP(1) = 0") as asked,
         ):
+            network.after = 0  # the server still counts, and its answer is lost
             asked.counted(lambda _: None)
     assert time.monotonic() - began < MINUTE / 3
