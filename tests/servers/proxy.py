@@ -28,6 +28,11 @@ class Proxy:
     swallows: bool = False
     silent: threading.Event = field(default_factory=threading.Event)
     _sockets: list[socket.socket] = field(default_factory=list)
+    _muted: list[socket.socket] = field(default_factory=list)
+
+    def mute(self) -> None:
+        """Lose what the server sends from now on over the connections that are open."""
+        self._muted = list(self._sockets)
 
     def serve(self, listener: socket.socket) -> None:
         while True:
@@ -50,6 +55,8 @@ class Proxy:
         forwarded = 0
         with suppress(OSError):
             while data := server.recv(CHUNK):
+                if server in self._muted:
+                    continue
                 if self.after is not None and forwarded + len(data) > self.after:
                     client.sendall(data[: self.after - forwarded])
                     self.after = None
