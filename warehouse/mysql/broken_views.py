@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
 from typing import Any
 
 import pymysql
@@ -20,7 +18,10 @@ _VIEW = """
 SELECT definer, security_type FROM information_schema.views
 WHERE table_schema = %s AND table_name = %s
 """
-_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
+_COLUMNS = """
+SELECT column_name FROM information_schema.columns
+WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position
+"""
 
 # https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html
 _DENIED = (1044, 1045)
@@ -33,61 +34,45 @@ _NO_RIGHT = (1142, 1143, 1370)
 """No right to read a table, to read a column, to call a function."""
 
 
-def check_source(
-    connection: Connection[Any], server: Server, table: str, columns: Sequence[str]
-) -> None:
-    """See that a table is there, and that a view works, before its rows are asked for.
+def check_view(connection: Connection[Any], server: Server, database: str, view: str) -> None:
+    """See that a view works, if it is one, without asking it for a row.
 
     Both servers list the columns of a view that does not work for want of a right, and none of one
-    that lacks a table or a column; only a SELECT tells, and it asks for no rows.
+    that lacks a table or a column; only a SELECT tells.
 
     Args:
         connection: A session of the account that loads.
         server: Where.
-        table: The name of a table or a view.
-        columns: Its columns as the account sees them; none if it sees none.
+        database: Of the view.
+        view: The name of a table or a view.
 
     Raises:
-        WarehouseError: it is not there, it does not work, or the account may not read it.
+        WarehouseError: it is a view that does not work, or that the account may not read.
     """
-    kind = rows(connection, _KIND, server.database, table)
-    if not kind:
-        raise _no_table(connection, server, table)
-    if kind == [("VIEW",)]:
-        _check_view(connection, server, table, columns)
-    if not columns:
-        raise WarehouseError(
-            f"MySQL at {server.name} shows this account none of the columns of `{table}`.",
-            safe=SAFE,
-            todo="Ask for SELECT on it; of a view, also for EXECUTE on the functions it calls.",
-        )
-
-
-def _check_view(
-    connection: Connection[Any], server: Server, view: str, columns: Sequence[str]
-) -> None:
-    named = ", ".join(map(_quote, columns)) or "*"
+    if rows(connection, _KIND, database, view) != [("VIEW",)]:
+        return
+    columns = [str(name) for (name,) in rows(connection, _COLUMNS, database, view)]
+    listed = ", ".join(map(_quote, columns)) or "*"
     try:
-        rows(connection, f"SELECT {named} FROM {_quote(view)} LIMIT 0")
+        rows(connection, f"SELECT {listed} FROM {_quote(database)}.{_quote(view)} LIMIT 0")
     except pymysql.MySQLError as error:
-        raise _broken(connection, server, view, error, bool(columns)) from None
+        raise _broken(connection, server, (database, view), error, bool(columns)) from None
 
 
 def _broken(
     connection: Connection[Any],
     server: Server,
-    view: str,
+    where: tuple[str, str],
     error: pymysql.MySQLError,
     has_columns: bool,
 ) -> WarehouseError:
     """Say what is wrong with a view whose SELECT ended in an error."""
     number = error_number(error)
-    definer, security = (
-        optional(connection, _VIEW, server.database, view) or [("its definer", "")]
-    )[0]
+    view = where[1]
+    definer, security = (optional(connection, _VIEW, *where) or [("its definer", "")])[0]
     name = f"The view `{view}` in MySQL at {server.name}"
     right = number in _NO_RIGHT or (
-        number == _INVALID_VIEW and (has_columns or _lacks_right(connection, view))
+        number == _INVALID_VIEW and (has_columns or _lacks_right(connection, where))
     )
     if number in (*_DENIED, _NO_DEFINER):
         what = f"runs as the account {definer}, which is gone"
@@ -110,24 +95,13 @@ def _broken(
     return WarehouseError(f"{name} {what}.", safe=SAFE, todo=todo)
 
 
-def _lacks_right(connection: Connection[Any], view: str) -> bool:
+def _lacks_right(connection: Connection[Any], where: tuple[str, str]) -> bool:
     """Whether MariaDB hides the columns for want of a right: it says so where they are shown."""
     try:
-        rows(connection, f"SHOW COLUMNS FROM {_quote(view)}")
+        rows(connection, f"SHOW COLUMNS FROM {'.'.join(map(_quote, where))}")
     except pymysql.MySQLError as error:
         return error_number(error) in _NO_RIGHT
     return False
-
-
-def _no_table(connection: Connection[Any], server: Server, table: str) -> WarehouseError:
-    others = [str(name) for (name,) in rows(connection, _TABLES, server.database)]
-    close = difflib.get_close_matches(table, others, n=3)
-    hint = f" Did you mean {' or '.join(close)}?" if close else ""
-    return WarehouseError(
-        f"MySQL at {server.name} shows this account no table `{table}`.{hint}",
-        safe=SAFE,
-        todo="Correct WAREHOUSE_ORDERS_TABLE, or ask for SELECT on the table.",
-    )
 
 
 def _quote(name: str) -> str:

@@ -19,7 +19,8 @@ from warehouse.days.checksum import (
     Recipe,
 )
 from warehouse.errors import WarehouseError
-from warehouse.mysql.plan import Column, Plan, quote
+from warehouse.mysql.columns import Column, quote
+from warehouse.mysql.plan import Plan
 from warehouse.mysql.session import SAFE
 
 _TIMES = {
@@ -68,7 +69,7 @@ def make_recipe(
         clock=_clock(_column(plan, updated)),
         one_integer=[column.duckdb_type in SIGNED | UNSIGNED for column in columns] == [True]
         and not columns[0].nullable
-        and (columns[0].name.lower(),) in unique,
+        and (stored_name(columns[0]),) in unique,
     )
 
 
@@ -79,11 +80,12 @@ def check_columns(plan: Plan, key: tuple[str, ...], updated: str) -> None:
         WarehouseError: it lacks one, or the type of one has no text that both sides write alike.
     """
     named = " and ".join(f"`{name}`" for name in key)
-    todo = "Reload days by name: just materialize mysql_orders_daily --partition DAY"
+    todo = f"Reload days by name: just materialize {plan.query.name} --partition DAY"
     time = plan.column(updated)
     if time is None or not time.has_days or not all(plan.column(name) for name in key):
         raise WarehouseError(
-            f"`{plan.table}` needs a date in `{updated}`, and {named}, to tell which days changed.",
+            f"{plan.query.at(1)}: {plan.named} needs a date in `{updated}`, and {named}, to tell "
+            "which days changed.",
             safe=SAFE,
             todo=todo,
         )
@@ -92,11 +94,17 @@ def check_columns(plan: Plan, key: tuple[str, ...], updated: str) -> None:
         kind = _kind(column)
         if kind not in _KEYS and kind not in _DATED:
             raise WarehouseError(
-                f"The key `{plan.table}`.`{name}` is of the type {column.mysql_type}, whose values "
-                "MySQL and DuckDB do not write alike: which days changed cannot be told.",
+                f"{plan.query.at(1)}: the key `{name}` of {plan.named} is of the type "
+                f"{column.mysql_type}, whose values MySQL and DuckDB do not write alike: which "
+                "days changed cannot be told.",
                 safe=SAFE,
                 todo=todo,
             )
+
+
+def stored_name(column: Column) -> str:
+    """Return what a column is called in its table, in lower case, as indexes name it."""
+    return (column.origin[2] if column.origin else column.name).lower()
 
 
 def checksum(plan: Plan, recipe: Recipe) -> str:
@@ -128,7 +136,7 @@ def _kind(column: Column) -> str:
 def _clock(column: Column) -> Clock:
     if re.search(r"\([1-6]\)", column.mysql_type):
         return Clock.MICROSECONDS
-    return Clock.UNIX_SECONDS if column.mysql_type == "timestamp" else Clock.SECONDS
+    return Clock.UNIX_SECONDS if column.kind == "timestamp" else Clock.SECONDS
 
 
 def _time(column: Column, clock: Clock) -> str:
@@ -136,7 +144,7 @@ def _time(column: Column, clock: Clock) -> str:
     time = _TIMES[clock].format(c=name)
     if clock is Clock.UNIX_SECONDS:
         return f"IFNULL({time}, {clock.none})" if column.nullable else time
-    if not column.mysql_type.startswith("timestamp"):
+    if column.kind != "timestamp":
         time = _POSSIBLE.format(c=name, time=time)
     return f"GREATEST(IFNULL({time}, {clock.none}), {clock.none})"
 

@@ -17,6 +17,7 @@ from warehouse.errors import WarehouseError
 from warehouse.mysql.decode import Decoded, decode
 from warehouse.mysql.plan import Days, Plan, check_days, describe
 from warehouse.mysql.protocol import Result, prepare
+from warehouse.mysql.query import SourceQuery
 from warehouse.mysql.session import (
     SAFE,
     connect,
@@ -71,7 +72,6 @@ class Extraction:
     """
 
     plan: Plan
-    where: str | None = None
     days: Days | None = None
     comment: str = ""
     budget_seconds: float | None = None
@@ -91,7 +91,7 @@ class Extraction:
     @property
     def sql(self) -> str:
         """The SELECT as it is sent."""
-        return self.plan.select(self.where, self.comment, self.days)
+        return self.plan.select(self.comment, self.days)
 
     @property
     def schema(self) -> pa.Schema:
@@ -112,11 +112,11 @@ class Extraction:
             return
         differs = self._begin(on_progress)
         if differs:
-            self.plan = describe(self.plan.server, self.plan.table)
+            self.plan = describe(self.plan.server, self.plan.query)
             differs = self._begin(on_progress)
         if differs:
             raise WarehouseError(
-                f"`{self.plan.table}` was altered while it was being read, twice: {differs}.",
+                f"{self.plan.named} was altered while it was being read, twice: {differs}.",
                 safe=SAFE,
                 todo="Run again when nobody alters it.",
             )
@@ -328,19 +328,18 @@ class _Reading:
 
 def open_extraction(
     server: Server,
-    table: str,
+    query: SourceQuery,
     *,
-    where: str | None = None,
     days: Days | None = None,
     comment: str = "",
     budget_seconds: float | None = None,
 ) -> Extraction:
-    """Plan the load of one table. MySQL is asked about the table, not yet for its rows.
+    """Plan the load of a query. MySQL is asked about it, not yet for its rows.
 
     Raises:
-        WarehouseError: the server, the database or the table is not there, or refuses.
+        WarehouseError: the server or the database is not there, or refuses the query.
     """
-    plan = describe(server, table)
+    plan = describe(server, query)
     if days:
         check_days(plan, days.column)
-    return Extraction(plan, where, days, comment, budget_seconds)
+    return Extraction(plan, days, comment, budget_seconds)

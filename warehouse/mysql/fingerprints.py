@@ -14,9 +14,11 @@ from pymysql.connections import Connection
 
 from warehouse.days.checksum import Recipe
 from warehouse.days.fingerprint import Fingerprint
-from warehouse.mysql.checksum import check_columns, checksum, make_recipe
+from warehouse.days.zones import UTC_NAME
+from warehouse.mysql.checksum import check_columns, checksum, make_recipe, stored_name
+from warehouse.mysql.columns import quote
 from warehouse.mysql.inspect import Index, indexes
-from warehouse.mysql.plan import Days, Plan, check_days, quote
+from warehouse.mysql.plan import Days, Plan, check_days
 from warehouse.mysql.session import (
     connect,
     hang_up,
@@ -108,7 +110,6 @@ def ask_days(
     *,
     key: tuple[str, ...],
     updated: str,
-    where: str | None = None,
     comment: str = "",
     budget_seconds: float | None = None,
 ) -> Iterator[Asked]:
@@ -121,44 +122,42 @@ def ask_days(
         days: One range of them.
         key: The columns that tell rows apart.
         updated: The column with the time of a row's last update.
-        where: The operator's condition.
         comment: Leads each query.
         budget_seconds: What a query may take.
 
     Raises:
         WarehouseError: MySQL refuses.
     """
+    days = plan.days_of(days)
+    column = plan.column(days.column)
     with connect(plan.server, budget_seconds=budget_seconds) as connection:
         newest: dict[date, datetime | None] | None = None
         with plain_errors(plan.server):
             wait_as_long_as_it_takes(connection)
-            found = indexes(connection, plan.server, plan.table)
+            found = indexes(connection, plan.table)
             unique = [index.columns for index in found if index.unique]
             recipe = make_recipe(plan, key, updated, unique)
             count = {"row_count": "COUNT(*)", "checksum": checksum(plan, recipe)}
             latest = {"newest": f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', MAX({quote(updated)}))"}
-            led = is_led_by(found, days.column)
-            ends = NOTHING
-            if led and not where:
-                ends = look_at_ends(connection, plan, days, comment)
+            led = is_led_by(found, column)
+            ends = look_at_ends(connection, plan, days, comment) if led else NOTHING
             # A condition on the days that leaves nothing out costs a third of the walk along an
             # index; without an index all rows are read, and those outside are counted on the way.
-            whole = bool(found) and not where and (not led or ends == NOTHING)
-            condition = where if whole else _days_or_none(plan, days, where)
+            whole = days.zone == UTC_NAME and bool(found) and (not led or ends == NOTHING)
+            condition = "" if whole else _days_or_none(plan, days)
             # Where there is but one connection, nothing else can be read meanwhile.
             alone = optional(connection, "SELECT @@SESSION.max_user_connections") == [(1,)]
-            if where or alone or not _has_index(found, plan, days.column, updated):
+            if alone or not _has_index(found, plan, days.column, updated):
                 # Grouped by the bare column, the server would read each row by way of an index on
                 # it: seven times the time of reading them in a row.
-                day = f"DATE({quote(days.column)})"
-                counting = _grouped(plan, day, count | latest, None, condition, comment)
+                counting = _grouped(plan, days.mysql_day, count | latest, condition, comment)
             else:
                 day = quote(days.column)
                 # By itself: the server then jumps along the index, from day to day.
-                sql = _grouped(plan, day, latest, None if whole else days, None, comment)
-                groups = rows(connection, sql)
+                within = "" if whole else days.condition
+                groups = rows(connection, _grouped(plan, day, latest, within, comment))
                 newest = {day: _moment(value) for day, _, _, value in _dated(groups)}
-                counting = _grouped(plan, day, count, None, condition, comment)
+                counting = _grouped(plan, day, count, condition, comment)
 
         def outside(groups: list[tuple[Any, ...]]) -> Outside:
             found = sort_out(((text, number) for text, number, *_ in groups), days)
@@ -202,36 +201,26 @@ def _moment(microseconds: int | None) -> datetime | None:
     return None
 
 
-def _days_or_none(plan: Plan, days: Days, where: str | None) -> str:
+def _days_or_none(plan: Plan, days: Days) -> str:
     """Return a condition that leaves the rows of the days, and those that have none."""
     column = plan.column(days.column)
-    condition = days.condition
-    if column and column.nullable:
-        condition += f"\nOR {quote(days.column)} IS NULL"
-    # The line breaks keep a `--` comment at the end of the operator's SQL from closing more.
-    return f"(\n{where}\n)\nAND (\n{condition}\n)" if where else condition
+    nullable = column is not None and column.nullable
+    return days.condition + (f"\nOR {quote(days.column)} IS NULL" if nullable else "")
 
 
-def _grouped(
-    plan: Plan,
-    day: str,
-    asked: Mapping[str, str],
-    days: Days | None,
-    where: str | None,
-    comment: str,
-) -> str:
+def _grouped(plan: Plan, day: str, asked: Mapping[str, str], where: str, comment: str) -> str:
     """Return a query by day; what is not asked for is NULL."""
     columns = [
         f"{asked.get(name, 'NULL')} AS {name}" for name in ("row_count", "checksum", "newest")
     ]
     selected = ",\n  ".join([f"{day} AS day", *columns])
-    return f"{plan.query(selected, where, comment, days)}\nGROUP BY {day}"
+    return f"{plan.ask(selected, comment, where=where)}\nGROUP BY {day}"
 
 
 def _has_index(found: list[Index], plan: Plan, day: str, updated: str) -> bool:
     """Whether an index has the days, and in each day the times of the updates, in order."""
-    column = plan.column(day)
-    wanted = (day.lower(), updated.lower())
-    return bool(column and column.mysql_type == "date") and any(
-        index.columns[:2] == wanted for index in found
-    )
+    first, second = plan.column(day), plan.column(updated)
+    if first is None or second is None or first.kind != "date":
+        return False
+    wanted = (stored_name(first), stored_name(second))
+    return any(index.columns[:2] == wanted for index in found)

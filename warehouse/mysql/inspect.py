@@ -10,6 +10,7 @@ from typing import Any
 
 from pymysql.connections import Connection
 
+from warehouse.mysql.columns import TableKey
 from warehouse.mysql.session import optional, plain_errors, rows
 from warehouse.mysql.url import Server
 
@@ -136,11 +137,13 @@ class Index:
     unique: bool
 
 
-def indexes(connection: Connection[Any], server: Server, table: str) -> list[Index]:
-    """Return the indexes of a table."""
+def indexes(connection: Connection[Any], table: TableKey | None) -> list[Index]:
+    """Return the indexes of a table; of a query that is more than one table, none serve."""
+    if table is None:
+        return []
     columns: dict[str, list[str]] = {}
     unique: set[str] = set()
-    for index, column, repeats in optional(connection, _INDEXES, server.database, table):
+    for index, column, repeats in optional(connection, _INDEXES, *table):
         # MySQL has no name for an index on an expression.
         columns.setdefault(index, []).append((column or "").lower())
         if not repeats:
@@ -148,6 +151,6 @@ def indexes(connection: Connection[Any], server: Server, table: str) -> list[Ind
     return [Index(tuple(named), index in unique) for index, named in columns.items()]
 
 
-def is_view(connection: Connection[Any], server: Server, table: str) -> bool:
+def is_view(connection: Connection[Any], table: TableKey) -> bool:
     """Whether a table is a view in MySQL."""
-    return optional(connection, _KIND, server.database, table) == [("VIEW",)]
+    return optional(connection, _KIND, *table) == [("VIEW",)]

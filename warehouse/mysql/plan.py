@@ -1,93 +1,62 @@
-"""The plan of a load: what MySQL says about the table becomes one SELECT."""
+"""The plan of a load: what MySQL says about a query becomes one SELECT."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pymysql
 from pymysql.connections import Connection
 
 from warehouse.days.ranges import all_days
+from warehouse.days.zones import UTC_NAME, begins, mysql_day
 from warehouse.errors import WarehouseError
-from warehouse.mysql.broken_views import check_source
-from warehouse.mysql.protocol import Field, close, prepare
+from warehouse.mysql.columns import (
+    Column,
+    TableKey,
+    definitions,
+    essence,
+    in_words,
+    make_columns,
+    quote,
+)
+from warehouse.mysql.protocol import Field
+from warehouse.mysql.query import SourceQuery, ask_columns, fields_of
 from warehouse.mysql.session import SAFE, as_connected, connect, optional, plain_errors, rows
-from warehouse.mysql.types import DATED, TYPES, TypeRule, kind_of, precision
 from warehouse.mysql.url import Server
 from warehouse.mysql.version import table_version
 
 SHOWN = 8
-ONLY_COLUMNS = "/* warehouse: asks for the columns, and for no row */ "
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column on its way: its name, MySQL's type, DuckDB's, and the rule between the two.
-
-    Attributes:
-        kind: The name of the rule in the type map.
-        key: Whether it is part of the table's primary key.
-        nullable: Whether it may hold NULL.
-    """
-
-    name: str
-    mysql_type: str
-    kind: str
-    duckdb_type: str
-    comment: str = ""
-    key: bool = False
-    nullable: bool = True
-
-    @property
-    def rule(self) -> TypeRule:
-        """Its row in the type map."""
-        return TYPES[self.kind]
-
-    @property
-    def has_days(self) -> bool:
-        """Whether it holds dates."""
-        return self.kind in DATED
-
-    @property
-    def quoted(self) -> str:
-        """Its name, quoted for DuckDB."""
-        return '"' + self.name.replace('"', '""') + '"'
-
-    @property
-    def wire(self) -> str:
-        """What the SELECT asks MySQL for."""
-        column = quote(self.name)
-        value = self.rule.wire.format(c=column)
-        return value if value == column else f"{value} AS {column}"
-
-    @property
-    def rebuild(self) -> str:
-        """What DuckDB makes of the decoded value: an expression over the column of that name."""
-        return f"{self.rule.rebuild.format(w=self.quoted, type=self.duckdb_type)} AS {self.quoted}"
-
-    @property
-    def valid(self) -> str | None:
-        """What tells DuckDB which decoded values have a counterpart; None where all have."""
-        return self.rule.valid.format(w=self.quoted) if self.rule.valid else None
 
 
 @dataclass(frozen=True)
 class Days:
-    """Whole days of a column, as ranges whose last day is included."""
+    """Whole days of a column, as ranges whose last day is included, in a time zone."""
 
     column: str
     ranges: tuple[tuple[date, date], ...]
+    zone: str = UTC_NAME
 
     @property
     def condition(self) -> str:
         """The days as SQL for MySQL. The column stands bare, so that an index on it serves."""
         column = quote(self.column)
         return "\nOR ".join(
-            f"{column} >= '{first}' AND {column} < '{last + timedelta(days=1)}'"
+            f"{column} >= '{self.begins(first)}' "
+            f"AND {column} < '{self.begins(last + timedelta(days=1))}'"
             for first, last in self.ranges
         )
+
+    def begins(self, day: date) -> date | datetime:
+        """Return when a day begins, by UTC."""
+        return day if self.zone == UTC_NAME else begins(day, self.zone)
+
+    @property
+    def mysql_day(self) -> str:
+        """The day of a row, as SQL for MySQL."""
+        first, last = self.ranges[0][0], self.ranges[-1][1]
+        return mysql_day(quote(self.column), first, last, self.zone)
 
     @property
     def listed(self) -> list[date]:
@@ -107,21 +76,22 @@ class Days:
 
 @dataclass(frozen=True)
 class Plan:
-    """A table in MySQL as it will be read.
+    """A query in MySQL as it will be read.
 
     Attributes:
-        rows_estimate: The server's own guess, for the progress bar only.
-        fields: The columns of its SELECT, as MySQL told them.
+        fields: The columns of the SELECT that is sent, as MySQL told them.
         hidden: Which columns the account may not read, in words; empty if it may read all.
+        rows_estimate: The server's own guess, for the progress bar only.
         binlog: Where the binary log stood before the SELECT, if the account may know: what was
             committed by then is in the load.
         asked_at: The server's clock at that time.
         asked_at_there: The same in the server's own time zone, as if that were UTC.
-        version: The table's version at that time, see `table_version`.
+        version: That of the tables which it reads, see `table_version`; None if it cannot be told.
+        comment: The table's, if it reads just one.
     """
 
     server: Server
-    table: str
+    query: SourceQuery
     server_version: str
     columns: tuple[Column, ...]
     fields: tuple[Field, ...]
@@ -133,6 +103,17 @@ class Plan:
     asked_at_there: datetime
     version: str | None
     comment: str = ""
+
+    @property
+    def named(self) -> str:
+        """How people call what it reads."""
+        return self.query.named
+
+    @property
+    def table(self) -> TableKey | None:
+        """The table whose rows it takes one by one, so that its indexes serve; else None."""
+        plain = self.query.facts.plain_of
+        return (plain.database or self.server.database, plain.name) if plain else None
 
     @property
     def mariadb(self) -> bool:
@@ -150,203 +131,109 @@ class Plan:
         that what may still have been going on never counts as over.
         """
         column = self.column(name)
-        if column and column.mysql_type.startswith("timestamp"):
+        if column and column.kind == "timestamp":
             return self.asked_at
         return min(self.asked_at, self.asked_at_there)
 
-    def select(self, where: str | None = None, comment: str = "", days: Days | None = None) -> str:
+    def days_of(self, days: Days) -> Days:
+        """Return the days as those of this query's column: a DATE has no time zone."""
+        column = self.column(days.column)
+        dated = column is not None and column.kind == "date"
+        return replace(days, zone=UTC_NAME) if dated else days
+
+    def select(self, comment: str = "", days: Days | None = None) -> str:
         """Return the one SELECT, led by a comment that shows in the server's process list."""
-        columns = ",\n  ".join(column.wire for column in self.columns)
-        return self.query(columns, where, comment, days)
+        return self.ask(",\n  ".join(column.wire for column in self.columns), comment, days)
+
+    def ask(self, columns: str, comment: str, days: Days | None = None, where: str = "") -> str:
+        """Return a SELECT of these columns from the query, within days and a condition."""
+        lead = f"/* {comment.replace('*/', '')} */ " if comment else ""
+        conditions = [where, self.days_of(days).condition if days else ""]
+        condition = " AND ".join(f"({one})" for one in conditions if one)
+        limited = f"\nWHERE {condition}" if condition else ""
+        # The line breaks keep a `--` comment at the end of the query from closing more.
+        source = f"(\n{self.query.sql}\n) AS source"
+        return f"{lead}SELECT\n  {columns}\nFROM {source}{limited}"
 
     def differs(self, fields: tuple[Field, ...]) -> str:
         """Say how the columns of a result differ from the planned ones; empty if they do not."""
         differences = [
-            f"`{now.name}` is {_in_words(now)} now, and was {_in_words(planned)}"
+            f"`{now.name}` is {in_words(now)} now, and was {in_words(planned)}"
             for planned, now in zip(self.fields, fields, strict=False)
-            if _essence(planned) != _essence(now)
+            if essence(planned) != essence(now)
         ]
         return "; ".join(differences) or "their number" * (len(fields) != len(self.fields))
 
     @property
     def no_rows(self) -> str:
-        """What DuckDB makes of the table, without any rows: a query of the same columns."""
+        """What DuckDB makes of the query, without any rows: a query of the same columns."""
         columns = ", ".join(
             f"CAST(NULL AS {column.duckdb_type}) AS {column.quoted}" for column in self.columns
         )
         return f"SELECT {columns} LIMIT 0"
 
-    def query(self, columns: str, where: str | None, comment: str, days: Days | None) -> str:
-        """Return a SELECT of these columns from the table, within the operator's WHERE and days."""
-        lead = f"/* {comment.replace('*/', '')} */ " if comment else ""
-        conditions = [where, days and days.condition]
-        # The line breaks keep a `--` comment at the end of the operator's SQL from closing more.
-        condition = "\nAND ".join(f"(\n{c}\n)" for c in conditions if c)
-        limited = f"\nWHERE {condition}" if condition else ""
-        return f"{lead}SELECT\n  {columns}\nFROM {quote(self.table)}{limited}"
 
-
-def quote(name: str) -> str:
-    """Quote an identifier for MySQL."""
-    return "`" + name.replace("`", "``") + "`"
-
-
-_COLUMNS = """
-SELECT column_name, ordinal_position, data_type, column_type, is_nullable, column_key,
-  column_comment, privileges
-FROM information_schema.columns
-WHERE table_schema = %s AND table_name = %s
-ORDER BY ordinal_position
-"""
 _SIZE = """
 SELECT table_rows, table_comment FROM information_schema.tables
 WHERE table_schema = %s AND table_name = %s
 """
-# MariaDB's JSON is a LONGTEXT with a check that the server adds by itself.
-_JSON_CHECKS = """
-SELECT check_clause FROM information_schema.check_constraints
-WHERE constraint_schema = %s AND table_name = %s
-"""
-
-
 _CLOCK = "SELECT CONVERT_TZ(NOW(6), '+00:00', @@GLOBAL.time_zone)"
 
 
-def describe(server: Server, table: str) -> Plan:
-    """Connect, and plan how each column of a table travels, see `make_plan`."""
+def describe(server: Server, query: SourceQuery) -> Plan:
+    """Connect, and plan how each column of a query travels, see `make_plan`."""
     with plain_errors(server), connect(server) as connection:
-        return make_plan(connection, as_connected(server, connection), table)
+        return make_plan(connection, as_connected(server, connection), query)
 
 
-def make_plan(connection: Connection[Any], server: Server, table: str) -> Plan:
-    """Ask MySQL about a table and plan how each column travels.
+def make_plan(connection: Connection[Any], server: Server, query: SourceQuery) -> Plan:
+    """Ask MySQL about a query and plan how each column travels.
 
     Raises:
-        WarehouseError: no such table, or a column whose type has no rule; names it.
+        WarehouseError: MySQL does not take the query, or a column's type has no rule; names it.
     """
     with plain_errors(server):
         version, now = map(str, rows(connection, "SELECT VERSION(), NOW(6)")[0])
         clock = optional(connection, _CLOCK)
         now_there = str(clock[0][0]) if clock and clock[0][0] else now
-        described = rows(connection, _COLUMNS, server.database, table)
-        check_source(connection, server, table, [str(name) for name, *_ in described])
-        size = rows(connection, _SIZE, server.database, table)
         mariadb = "mariadb" in version.lower()
-        definitions = [Definition(*row) for row in described]
-        if mariadb:
-            checks = optional(connection, _JSON_CHECKS, server.database, table)
-            definitions = [
-                _json_by_check(one, {clause for (clause,) in checks}) for one in definitions
-            ]
-        # Where none is readable, the server says so.
-        readable = [one for one in definitions if one.readable] or definitions
-        native = _fields(connection, table, [quote(one.name) for one in readable])
-        columns = tuple(map(_column, [table] * len(native), readable, native))
-        wire = [column.wire for column in columns]
-        fields = (
-            native if wire == [quote(c.name) for c in columns] else _fields(connection, table, wire)
+        query, told, hidden = ask_columns(connection, server, query)
+        tables = query.tables(server.database)
+        origins = {(field.schema, field.table) for field in told if field.table} | {*tables}
+        columns = make_columns(told, definitions(connection, origins, mariadb), query.named)
+        size = rows(connection, _SIZE, *tables[0]) if len(tables) == 1 else []
+        estimate, about = size[0] if size else (0, "")
+        binlog, gtid = _position(connection, mariadb)
+        plan = Plan(
+            server=server,
+            query=query,
+            server_version=version,
+            columns=columns,
+            fields=(),
+            hidden=hidden,
+            rows_estimate=int(estimate or 0) if query.facts.plain_of else 0,
+            binlog=binlog,
+            gtid=gtid,
+            asked_at=datetime.fromisoformat(now).replace(tzinfo=UTC),
+            asked_at_there=datetime.fromisoformat(now_there).replace(tzinfo=UTC),
+            version=_version(connection, query, tables),
+            comment="" if about == "VIEW" else str(about or ""),  # MySQL says so of every view
         )
-    estimate, about = size[0] if size else (0, "")
-    binlog, gtid = _position(connection, mariadb)
-    return Plan(
-        server=server,
-        table=table,
-        server_version=version,
-        columns=columns,
-        fields=fields,
-        hidden=_hidden(connection, table, definitions),
-        rows_estimate=int(estimate or 0),
-        binlog=binlog,
-        gtid=gtid,
-        asked_at=datetime.fromisoformat(now).replace(tzinfo=UTC),
-        asked_at_there=datetime.fromisoformat(now_there).replace(tzinfo=UTC),
-        version=table_version(connection, server.database, table),
-        comment="" if about == "VIEW" else str(about or ""),  # MySQL says so of every view
-    )
+        return replace(plan, fields=fields_of(connection, plan.select()))
 
 
-@dataclass(frozen=True)
-class Definition:
-    """A column as the definition of its table says it."""
-
-    name: str
-    position: int
-    data_type: str
-    column_type: str
-    nullable: str
-    key: str
-    comment: str
-    privileges: str
-
-    @property
-    def readable(self) -> bool:
-        """Whether the account may read it."""
-        return "select" in self.privileges.lower()
-
-
-def _json_by_check(column: Definition, checks: set[str]) -> Definition:
-    """Call MariaDB's JSON by its name: it is a LONGTEXT with a check that the server adds."""
-    is_json = column.data_type == "longtext" and f"json_valid({quote(column.name)})" in checks
-    return replace(column, data_type="json") if is_json else column
-
-
-def _fields(connection: Connection[Any], table: str, columns: list[str]) -> tuple[Field, ...]:
-    """Have MySQL tell the columns of a SELECT. It reads no row."""
-    statement = prepare(
-        connection, f"{ONLY_COLUMNS}SELECT {', '.join(columns)} FROM {quote(table)}"
-    )
-    close(connection, statement)
-    return statement.fields
-
-
-def _column(table: str, definition: Definition, field: Field) -> Column:
-    kind = kind_of(field, definition.data_type.lower())
-    if kind is None:
-        raise WarehouseError(
-            f"The column `{table}`.`{field.name}` has the type {definition.column_type}, which has "
-            "no rule yet.",
-            safe="The table was not read, nothing was changed.",
-            todo="Load from a MySQL view that leaves it out or casts it "
-            "(WAREHOUSE_ORDERS_TABLE takes a view's name).",
-        )
-    return Column(
-        name=definition.name,
-        mysql_type=definition.column_type.lower(),
-        kind=kind,
-        duckdb_type=TYPES[kind].duckdb.format(p=precision(field), s=field.scale),
-        comment=definition.comment or "",
-        key=definition.key == "PRI",
-        nullable=definition.nullable != "NO",
-    )
-
-
-def _essence(field: Field) -> tuple[object, ...]:
-    """Return what decides how a column's values are read, and what they become."""
-    kind = kind_of(field)
-    digits = (precision(field), field.scale) if kind == "decimal" else ()
-    return field.name, kind, field.type_code, *digits
-
-
-def _in_words(field: Field) -> str:
-    kind = kind_of(field) or f"of the type {field.type_code}"
-    return f"{kind}({precision(field)},{field.scale})" if kind == "decimal" else kind
-
-
-def _hidden(connection: Connection[Any], table: str, definitions: list[Definition]) -> str:
-    """Say which columns of a table the account may not read.
-
-    MySQL names those that the account may use in another way. Of others only the gap shows, and of
-    those behind the last column not even that.
-    """
-    named = [f"`{one.name}`" for one in definitions if not one.readable]
-    last = max(one.position for one in definitions)
-    gaps = sorted({*range(1, last + 1)} - {one.position for one in definitions})
-    try:
-        close(connection, prepare(connection, f"{ONLY_COLUMNS}SELECT * FROM {quote(table)}"))
-        return ""  # there are gaps where columns were dropped, too
-    except pymysql.MySQLError:
-        numbered = [f"column {number}" for number in gaps]
-        return ", ".join([*named, *numbered]) or f"columns behind column {last}"
+def _version(
+    connection: Connection[Any], query: SourceQuery, tables: Sequence[TableKey]
+) -> str | None:
+    """Return the version of all tables that a query reads; None if its answer may differ anyway."""
+    if query.facts.reads is None or not query.facts.constant or not tables:
+        return None
+    versions = {name: table_version(connection, schema, name) for schema, name in tables}
+    if None in versions.values() or len(versions) < len(tables):
+        return None
+    if len(versions) == 1:
+        return next(iter(versions.values()))
+    return "; ".join(f"{name}: {version}" for name, version in versions.items())
 
 
 def check_days(plan: Plan, name: str) -> None:
@@ -358,10 +245,10 @@ def check_days(plan: Plan, name: str) -> None:
     column = plan.column(name)
     if column is None or not column.has_days:
         raise WarehouseError(
-            f"`{plan.table}` has no column `{name}` of the type DATE, DATETIME or TIMESTAMP"
-            f"{f': it is {column.mysql_type}' if column else ''}.",
+            f"{plan.query.at(1)}: {plan.named} has no column `{name}` of the type DATE, DATETIME "
+            f"or TIMESTAMP{f': it is {column.mysql_type}' if column else ''}.",
             safe=SAFE,
-            todo="Only mysql_orders_daily needs it; mysql_orders loads the table without.",
+            todo="Correct the note days, or have the SELECT bring such a column.",
         )
 
 

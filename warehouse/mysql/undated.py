@@ -10,8 +10,10 @@ from typing import Any
 from pymysql.connections import Connection
 
 from warehouse.console.text import counted
+from warehouse.mysql.checksum import stored_name
+from warehouse.mysql.columns import Column, quote
 from warehouse.mysql.inspect import Index, indexes
-from warehouse.mysql.plan import Days, Plan, quote
+from warehouse.mysql.plan import Days, Plan
 from warehouse.mysql.session import (
     connect,
     plain_errors,
@@ -39,8 +41,8 @@ class Outside:
         """The same in a sentence; empty if there are none."""
         found = [
             (self.undated, "without a day"),
-            (self.before, "before WAREHOUSE_DAILY_START"),
-            (self.after, "after today (UTC)"),
+            (self.before, "before the first day"),
+            (self.after, "after today"),
         ]
         named = [
             f"{'rows' if number is None else counted(number, 'row')} {where}"
@@ -76,54 +78,53 @@ def as_day(text: str | None) -> date | None:
         return None
 
 
-def is_led_by(found: Iterable[Index], column: str) -> bool:
+def is_led_by(found: Iterable[Index], column: Column | None) -> bool:
     """Whether an index begins with a column, so that a few of its values are found at once."""
-    return any(index.columns[0] == column.lower() for index in found)
+    return column is not None and any(index.columns[0] == stored_name(column) for index in found)
 
 
 def look_at_ends(connection: Connection[Any], plan: Plan, days: Days, comment: str) -> Outside:
     """See by the ends of an index whether rows lie before or after."""
     day = quote(days.column)
-    sql = plan.query(f"MIN({day}), MAX({day})", None, comment, None)
-    ((least, greatest),) = rows(connection, sql)
+    ((least, greatest),) = rows(connection, plan.ask(f"MIN({day}), MAX({day})", comment))
     ((first, last),) = days.ranges
     if least is None:
         return NOTHING
     return Outside(
-        before=None if least[:10] < str(first) else 0,
-        after=None if greatest[:10] > str(last) else 0,
+        before=None if least < str(days.begins(first))[: len(least)] else 0,
+        after=None if greatest >= str(days.begins(last + timedelta(days=1))) else 0,
     )
 
 
-def ask_outside(
-    connection: Connection[Any], plan: Plan, days: Days, where: str | None, comment: str
-) -> Outside:
+def ask_outside(connection: Connection[Any], plan: Plan, days: Days, comment: str) -> Outside:
     """Ask MySQL how many rows lie outside of one range of days.
 
     An index that begins with the day's column answers at once. Without one MySQL reads the whole
     table, as the load of all days does, unless no row can be without a day.
     """
+    days = plan.days_of(days)
     column = plan.column(days.column)
     day = quote(days.column)
     nullable = column is None or column.nullable
-    if not where and is_led_by(indexes(connection, plan.server, plan.table), days.column):
+    if is_led_by(indexes(connection, plan.table), column):
         ends = look_at_ends(connection, plan, days, comment)
         undated = 0
         if nullable:
-            sql = plan.query("COUNT(*)", f"{day} IS NULL", comment, None)
+            sql = plan.ask("COUNT(*)", comment, where=f"{day} IS NULL")
             ((undated,),) = rows(connection, sql)
         return Outside(undated, ends.before, ends.after)
     if not nullable:
         return NOTHING
     ((first, last),) = days.ranges
-    sums = f"SUM({day} IS NULL), SUM({day} < '{first}'), SUM({day} >= '{last + timedelta(days=1)}')"
-    ((undated, before, after),) = rows(connection, plan.query(sums, where, comment, None))
+    sums = (
+        f"SUM({day} IS NULL), SUM({day} < '{days.begins(first)}'), "
+        f"SUM({day} >= '{days.begins(last + timedelta(days=1))}')"
+    )
+    ((undated, before, after),) = rows(connection, plan.ask(sums, comment))
     return Outside(int(undated or 0), int(before or 0), int(after or 0))
 
 
-def count_outside(
-    plan: Plan, days: Days, *, where: str | None, comment: str, budget_seconds: float | None
-) -> Outside:
+def count_outside(plan: Plan, days: Days, *, comment: str, budget_seconds: float | None) -> Outside:
     """Connect, and ask what `ask_outside` asks.
 
     Raises:
@@ -134,4 +135,4 @@ def count_outside(
         plain_errors(plan.server),
     ):
         wait_as_long_as_it_takes(connection)
-        return ask_outside(connection, plan, days, where, comment)
+        return ask_outside(connection, plan, days, comment)

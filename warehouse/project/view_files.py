@@ -29,10 +29,10 @@ SQL_FOLDER = Path(__file__).parents[1] / "sql"
 REGISTRY = "view_files"
 """The table that remembers which text each view in the file was made of."""
 
-_OWNER = r"(team:\w[\w-]*|[^\s@,]+@[^\s@,]+)"
+OWNER = r"(team:\w[\w-]*|[^\s@,]+@[^\s@,]+)"
 NOTES = {
     "owner": (
-        rf"{_OWNER}(\s*,\s*{_OWNER})*",
+        rf"{OWNER}(\s*,\s*{OWNER})*",
         "Write team:analytics or an e-mail address, and a comma between several.",
     ),
     "severity": ("warn|error", "Write warn or error."),
@@ -70,7 +70,7 @@ class View:
 
     def at(self, line: int) -> str:
         """Name a place in the file as editors and terminals link it."""
-        return f"{_shown(self.file)}:{line}"
+        return f"{shown(self.file)}:{line}"
 
 
 def load_views(known_tables: Collection[str], folder: Path = SQL_FOLDER) -> list[View]:
@@ -138,17 +138,17 @@ def parse(file: Path) -> tuple[View, dict[str, int]]:
         statements = [s for s in sqlglot.parse(text, dialect="duckdb") if s is not None]
     except duckdb.Error as error:
         raise WarehouseError(
-            f"{_shown(file)}:{_line(error)}: {str(error).splitlines()[0]}",
+            f"{shown(file)}:{_line(error)}: {str(error).splitlines()[0]}",
             todo="Correct the file.",
         ) from None
     except SqlglotError as error:
         raise WarehouseError(
-            f"{_shown(file)}:1: what this reads cannot be told: {str(error).splitlines()[0]}",
+            f"{shown(file)}:1: what this reads cannot be told: {str(error).splitlines()[0]}",
             todo="Write it in plainer SQL.",
         ) from None
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise WarehouseError(
-            f"{_shown(file)}:1: a view is one SELECT, and this file holds "
+            f"{shown(file)}:1: a view is one SELECT, and this file holds "
             f"{len(statements) or 'no'} statement{'s' * (len(statements) != 1)}"
             + (f" ({statements[0].key.upper()})." if len(statements) == 1 else "."),
             todo="Keep one SELECT in it, without a CREATE.",
@@ -202,13 +202,13 @@ def _comment(file: Path, text: str) -> tuple[str, dict[str, str]]:
         pattern, todo = NOTES[key]
         if not re.fullmatch(pattern, value):
             raise WarehouseError(
-                f"{_shown(file)}:{number}: {value or 'nothing'} is no {key}.", todo=todo
+                f"{shown(file)}:{number}: {value or 'nothing'} is no {key}.", todo=todo
             )
         notes[key] = value
     return " ".join(said).strip(), notes
 
 
-def _shown(file: Path) -> str:
+def shown(file: Path) -> str:
     return str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else str(file)
 
 
@@ -279,7 +279,7 @@ def write_views(
         connection.execute(f"DELETE FROM {REGISTRY} WHERE view_name = ?", [view.name])
         connection.execute(
             f"INSERT INTO {REGISTRY} VALUES (?, ?, ?, now())",
-            [view.name, view.version, _shown(view.file)],
+            [view.name, view.version, shown(view.file)],
         )
     _carry_comments(connection, views)
     return [view.name for view in changed]

@@ -1,0 +1,4 @@
+-- The shop's customers.
+-- owner: team:data
+-- key: id
+select * from customers
