@@ -20,7 +20,9 @@ from tests.writer import refresh
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT
 from warehouse.store import open_files as holders
-from warehouse.store.snapshots import Snapshot, find, newest, write, written
+from warehouse.store.history import find, written
+from warehouse.store.publish import write
+from warehouse.store.snapshots import Snapshot, newest
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ COMMANDS = {
     "export": ("warehouse.serve.export.export", ["export", "out"]),
     "diff": ("warehouse.diff", ["diff", "v"]),
     "history": ("warehouse.store.snapshots.kept", ["history"]),
-    "rollback": ("warehouse.store.snapshots.find", ["rollback", "1"]),
+    "rollback": ("warehouse.cli.snapshots.find", ["rollback", "1"]),
     "sample-mysql": ("warehouse.sample.server.serve", ["sample-mysql", "--port", "0"]),
 }
 ERRORS: dict[str, Callable[[str], Exception]] = {

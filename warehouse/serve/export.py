@@ -19,12 +19,12 @@ from warehouse.serve import queries
 from warehouse.serve.output import copy, keep_flat
 from warehouse.serve.query_errors import no_table
 from warehouse.store import cached_days as days
-from warehouse.store import ledger, snapshots
+from warehouse.store import history, ledger, snapshots
 
 MANIFEST = "_manifest.json"
 """Says what the folder is; a folder without it is not overwritten."""
 
-OWN_TABLES = frozenset({ledger.TABLE, snapshots.TABLE, days.TABLE, REGISTRY})
+OWN_TABLES = frozenset({ledger.TABLE, history.TABLE, days.TABLE, REGISTRY})
 """What the warehouse notes about itself: exported only when named."""
 
 
@@ -44,7 +44,7 @@ def export(
         path: The warehouse.
         folder: Replaced if it is an earlier export; made if it is not there.
         only: These tables and views, in place of all but the warehouse's own tables.
-        which: A kept snapshot, see `snapshots.find`; None for the newest.
+        which: A kept snapshot, see `history.find`; None for the newest.
         say: Told of each file.
 
     Raises:
@@ -53,10 +53,8 @@ def export(
     """
     folder = folder.absolute()
     _check_ours(folder)
-    number = snapshots.find(path, which).number if which is not None else None
-    opened = (
-        snapshots.open_newest(path) if number is None else snapshots.open_snapshot(path, number)
-    )
+    number = history.find(path, which).number if which is not None else None
+    opened = snapshots.open_newest(path) if number is None else history.open_snapshot(path, number)
     with opened as connection:
         keep_flat(connection)
         there = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
@@ -122,7 +120,7 @@ def _write(connection: duckdb.DuckDBPyConnection, name: str, file: Path) -> int:
 
 
 def _number(connection: duckdb.DuckDBPyConnection) -> int:
-    ((number,),) = connection.execute(f"SELECT max(number) FROM {snapshots.TABLE}").fetchall()
+    ((number,),) = connection.execute(f"SELECT max(number) FROM {history.TABLE}").fetchall()
     return int(number)
 
 

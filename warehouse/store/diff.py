@@ -15,7 +15,8 @@ from tabulate import tabulate
 from warehouse.console.text import counted
 from warehouse.errors import WarehouseError
 from warehouse.store import compare
-from warehouse.store.snapshots import Snapshot, find, kept
+from warehouse.store.history import find
+from warehouse.store.snapshots import Snapshot, kept
 
 SHOWN = 60
 """Longer values are shown in part, and say so."""
@@ -106,9 +107,9 @@ def diff(
     Args:
         path: The link that readers open.
         table: Or view.
-        old: See `snapshots.find`; None for the last one before `new` in which the table was
+        old: See `history.find`; None for the last one before `new` in which the table was
             different: many a snapshot changes other tables only.
-        new: See `snapshots.find`; None for the newest one.
+        new: See `history.find`; None for the newest one.
         key: The columns that tell rows apart; None for `compare.default_key`.
 
     Raises:
