@@ -18,7 +18,8 @@ from warehouse.caches.columns import NAME_CHARACTERS, ROW, StoredColumn, restore
 from warehouse.errors import WarehouseError
 from warehouse.mysql.extract import open_extraction
 from warehouse.mysql.plan import Column, quote
-from warehouse.mysql.session import SAFE, connect, rows, translate, wait_as_long_as_it_takes
+from warehouse.mysql.server_errors import SAFE, translate
+from warehouse.mysql.session import connect, rows, wait_as_long_as_it_takes
 from warehouse.mysql.url import Server, parse_url
 from warehouse.settings import load_settings
 from warehouse.store.fixed_config import FixedConfig

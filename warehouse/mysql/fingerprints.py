@@ -17,16 +17,8 @@ from warehouse.days.fingerprint import ID_BITS, Fingerprint, countable
 from warehouse.errors import WarehouseError
 from warehouse.mysql.inspect import indexes
 from warehouse.mysql.plan import Days, Plan, check_days, quote
-from warehouse.mysql.session import (
-    SAFE,
-    connect,
-    hang_up,
-    optional,
-    plain_errors,
-    rows,
-    stop,
-    wait_as_long_as_it_takes,
-)
+from warehouse.mysql.server_errors import SAFE, plain_errors
+from warehouse.mysql.session import connect, hang_up, optional, rows, stop, wait_as_long_as_it_takes
 from warehouse.mysql.url import Server
 
 UPDATED, ID = "updated_at", "id"
