@@ -12,7 +12,8 @@ from warehouse.mysql import inspect
 from warehouse.mysql.fingerprints import UPDATED
 from warehouse.mysql.plan import check_days, quote
 from warehouse.mysql.server_errors import plain_errors
-from warehouse.project.view_files import check_views, load_views
+from warehouse.project.view_files import load_views
+from warehouse.store.views import check_views
 
 """DuckDB may keep MySQL waiting for a moment while it writes; the usual 60 are plenty."""
 

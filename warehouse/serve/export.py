@@ -14,12 +14,12 @@ import duckdb
 from warehouse.console.text import counted
 from warehouse.errors import WarehouseError
 from warehouse.project.quoting import quoted
-from warehouse.project.view_files import REGISTRY
 from warehouse.serve import queries
 from warehouse.serve.output import copy, keep_flat
 from warehouse.serve.query_errors import no_table
 from warehouse.store import cached_days as days
 from warehouse.store import history, ledger, snapshots
+from warehouse.store.views import REGISTRY
 
 MANIFEST = "_manifest.json"
 """Says what the folder is; a folder without it is not overwritten."""
