@@ -24,7 +24,7 @@ from tests.conftest import WarehouseEnv
 from warehouse.assets import run_history as runs
 from warehouse.assets.run_history import History, LastRun, Unchanged
 from warehouse.assets.sensors import stale_sources
-from warehouse.cli.warehouse_status import Asset, assets, outlook
+from warehouse.cli.status_report import Asset, assets, outlook
 from warehouse.store import open_files as holders
 from warehouse.store import publish
 from warehouse.store.ledger import LastLoad
@@ -120,7 +120,7 @@ def test_a_history_of_somebody_else_does_not_hide_the_rest(
 
 def test_the_parts_that_need_no_dagster_do_not_import_it() -> None:
     code = (
-        "import sys, warehouse.cli, warehouse.cli.warehouse_status, warehouse.doctor\n"
+        "import sys, warehouse.cli, warehouse.cli.status_report, warehouse.doctor\n"
         "print([name for name in ('dagster', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""How things are: what the file holds, how old it is, who reads it, and what comes next."""
+"""What `just status` reports: what the file holds, how old it is, who reads it, what comes next."""
 
 from __future__ import annotations
 

@@ -118,10 +118,10 @@ def select(case: Case) -> Iterator[Finding]:
 
 def views(case: Case) -> Iterator[Finding]:
     """See that the views will work on the table's columns."""
-    there = load_views(KNOWN_TABLES)
+    views = load_views(KNOWN_TABLES)
     columns = {column.name: column.duckdb_type for column in case.plan.columns}
-    check_views(there, {ORDERS: columns, ORDERS_DAILY: columns})
-    yield ok(f"All {len(there)} views work on these columns.")
+    check_views(views, {ORDERS: columns, ORDERS_DAILY: columns})
+    yield ok(f"All {len(views)} views work on these columns.")
 
 
 def index(case: Case) -> Iterator[Finding]:

@@ -57,13 +57,13 @@ def export(
     opened = snapshots.open_newest(path) if number is None else history.open_snapshot(path, number)
     with opened as connection:
         keep_flat(connection)
-        there = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
-        by_lower = {name.lower(): name for name in there}
+        present = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
+        by_lower = {name.lower(): name for name in present}
         for name in only:
             if name.lower() not in by_lower:
-                raise no_table(name, there)
+                raise no_table(name, present)
         wanted = [by_lower[name.lower()] for name in only]
-        names = dict.fromkeys(wanted or (name for name in there if name not in OWN_TABLES))
+        names = dict.fromkeys(wanted or (name for name in present if name not in OWN_TABLES))
         side = folder.with_name(f".{folder.name}.{os.getpid()}.part")
         old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
         try:
@@ -98,8 +98,8 @@ def _check_ours(folder: Path) -> None:
     with suppress(OSError, ValueError, LookupError, TypeError):
         tables = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["tables"]
         ours = {MANIFEST, *(f"{name}.parquet" for name in tables)}
-    there = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
-    foreign = sorted(there - ours)
+    entries = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+    foreign = sorted(entries - ours)
     if foreign:
         raise WarehouseError(
             f"{folder} holds what no export of a warehouse wrote: {', '.join(foreign[:3])}"

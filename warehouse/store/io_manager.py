@@ -93,13 +93,13 @@ def _metadata(
 ) -> dict[str, Any]:
     """Return what the UI shows of a stored table."""
     # A range of partitions shares this metadata: what is told of all is true of none of them.
-    told: dict[str, Any] = {}
+    about_rows: dict[str, Any] = {}
     if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
         count = "partition_row_count" if context.has_asset_partitions else "row_count"
         first = preview.first_rows(connection, DuckDbClient.get_select_statement(table_slice))
-        told = {f"dagster/{count}": rows, "preview": dg.MetadataValue.md(first)}
+        about_rows = {f"dagster/{count}": rows, "preview": dg.MetadataValue.md(first)}
     return {
-        **told,
+        **about_rows,
         "dagster/column_schema": column_schema(connection, table_slice.table),
         "dagster/storage_kind": "duckdb",
     }
