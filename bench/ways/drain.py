@@ -39,9 +39,10 @@ def connect() -> Any:
 def own_select() -> str:
     """Return the SELECT that this project would send."""
     from warehouse.mysql.extract import open_extraction
+    from warehouse.mysql.query import whole_table
     from warehouse.mysql.url import parse_url
 
-    return open_extraction(parse_url(os.environ["BENCH_MYSQL_URL"]), "orders").sql
+    return open_extraction(parse_url(os.environ["BENCH_MYSQL_URL"]), whole_table("orders")).sql
 
 
 def column_count(connection: Any, sql: str) -> int:

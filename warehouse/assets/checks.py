@@ -1,59 +1,24 @@
-"""The checks: every file under `checks/` selects the rows that are wrong; none is a pass.
+"""The checks of the assets: one a file, and one on the age of each source."""
 
-`checks/orders_cleaned/unique_id.sql` is the check `unique_id` of the asset `orders_cleaned`. The
-comment on top is its description; a line `-- severity: warn` makes it a warning.
-"""
-
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 import dagster as dg
 import duckdb
 
-from warehouse.assets.tables import KNOWN_TABLES, SOURCES
 from warehouse.console.text import counted
-from warehouse.errors import WarehouseError, step
-from warehouse.project.view_files import View, check_reads, parse
+from warehouse.errors import step
+from warehouse.project.check_files import FRESH
+from warehouse.project.source_files import Source
+from warehouse.project.view_files import View
 from warehouse.settings import load_settings
 from warehouse.store import preview, snapshots
 
-FOLDER = Path(__file__).parents[1] / "checks"
-FRESH = "fresh"
 
-
-def load_checks(views: Collection[View], folder: Path = FOLDER) -> list[View]:
-    """Read every file under a folder: `group` is the asset, `name` the check.
-
-    Raises:
-        WarehouseError: a file cannot be parsed, is not one SELECT, reads an unknown table, its
-            folder is not an asset's name, or its own cannot be a check's; names file and line.
-    """
-    assets = {*SOURCES, *(view.name for view in views)}
-    known = {*KNOWN_TABLES, *assets}
-    checks = []
-    for file in sorted(folder.rglob("*.sql")):
-        check, lines = parse(file)
-        check_reads(check, lines, known)
-        if check.group not in assets:
-            raise WarehouseError(
-                f"{check.at(1)}: there is no asset {check.group} to check.",
-                todo=f"Name the folder after one of {', '.join(sorted(assets))}.",
-            )
-        if not re.fullmatch(r"[A-Za-z0-9_]+", check.name) or check.name == FRESH:
-            raise WarehouseError(
-                f"{check.at(1)}: {check.name} cannot be a check's name.",
-                todo=f"Name the file with letters, digits and _ only, and not {FRESH}, which is "
-                "the check of a source's age.",
-            )
-        checks.append(check)
-    return checks
-
-
-def build_checks(checks: list[View]) -> dg.AssetChecksDefinition:
+def build_checks(checks: list[View], sources: Collection[Source]) -> dg.AssetChecksDefinition:
     """Make the asset checks: one a file, and one on the age of each source."""
     by_key = check_keys(checks)
+    minutes = allowed_minutes(sources)
 
     @dg.multi_asset_check(
         name="checks",
@@ -70,18 +35,19 @@ def build_checks(checks: list[View]) -> dg.AssetChecksDefinition:
             *(
                 dg.AssetCheckSpec(
                     FRESH,
-                    asset=source,
+                    asset=source.name,
                     description="It was loaded, or found unchanged in MySQL, within the last "
-                    "WAREHOUSE_FRESHNESS_MINUTES.",
+                    f"{minutes[source.name]} minutes.",
                 )
-                for source in SOURCES
+                for source in sources
             ),
         ],
         can_subset=True,
     )
     def run(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with step("Checking assets"):
-            yield from evaluate(context.instance, by_key, context.selected_asset_check_keys)
+            chosen = context.selected_asset_check_keys
+            yield from evaluate(context.instance, by_key, minutes, chosen)
 
     return run
 
@@ -89,6 +55,7 @@ def build_checks(checks: list[View]) -> dg.AssetChecksDefinition:
 def evaluate(
     instance: dg.DagsterInstance,
     checks: Mapping[dg.AssetCheckKey, View],
+    minutes: Mapping[str, int],
     chosen: Iterable[dg.AssetCheckKey],
 ) -> Iterator[dg.AssetCheckResult]:
     """Run some checks on the newest snapshot; those that are not files are on a source's age."""
@@ -99,7 +66,13 @@ def evaluate(
             if key in checks:
                 yield _judge(connection, key, checks[key])
             else:
-                yield _age(instance, key)
+                yield _age(instance, key, minutes[key.asset_key.to_user_string()])
+
+
+def allowed_minutes(sources: Iterable[Source]) -> dict[str, int]:
+    """Return how old each source may become, in minutes."""
+    usual = load_settings().freshness_minutes
+    return {source.name: source.freshness or usual for source in sources}
 
 
 def check_keys(checks: Iterable[View]) -> dict[dg.AssetCheckKey, View]:
@@ -136,9 +109,8 @@ def _judge(
     )
 
 
-def _age(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> dg.AssetCheckResult:
+def _age(instance: dg.DagsterInstance, key: dg.AssetCheckKey, allowed: int) -> dg.AssetCheckResult:
     """See how long ago a source was last loaded, or found unchanged."""
-    allowed = load_settings().freshness_minutes
     event = instance.get_latest_materialization_event(key.asset_key)
     minutes = (datetime.now(UTC).timestamp() - event.timestamp) / 60 if event else None
     return dg.AssetCheckResult(

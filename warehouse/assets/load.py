@@ -3,53 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 import dagster as dg
 import duckdb
 
-from warehouse.assets.source_server import source
-from warehouse.assets.tables import KNOWN_TABLES, UPDATED
+from warehouse.assets.receipts import counts, left_out, make_receipt, origin
+from warehouse.assets.source_server import source_server
 from warehouse.console.progress import Progress
 from warehouse.console.text import counted
-from warehouse.days.calendar import span
-from warehouse.mysql.extract import Extraction, Invalid, open_extraction
+from warehouse.days.calendar import Calendar
+from warehouse.days.zones import duckdb_day
+from warehouse.errors import WarehouseError
+from warehouse.mysql.extract import Extraction, open_extraction
 from warehouse.mysql.plan import Days, Plan
+from warehouse.mysql.query import SourceQuery
 from warehouse.mysql.undated import NOTHING, Outside, count_outside
 from warehouse.project.quoting import literal, quoted
-from warehouse.project.view_files import View, check_views, load_views, stored_versions, write_views
+from warehouse.project.source_files import Source
+from warehouse.project.view_files import View
 from warehouse.settings import Settings, load_settings
-from warehouse.store import cached_days as store_days
-from warehouse.store import guard, ledger, snapshots
+from warehouse.store import cached_days, guard, ledger, snapshots
+from warehouse.store.io_manager import FORCE_TAG
 from warehouse.store.stream import TableStream, changed_columns
-
-FORCE_TAG = "warehouse/force"
-"""A run with this tag publishes a table that lost more than `WAREHOUSE_MAX_SHRINK` of its rows."""
+from warehouse.store.views import find_broken, stored_versions, table_columns, write_views
 
 Context = dg.AssetExecutionContext | dg.OpExecutionContext
 Result = dg.MaterializeResult[TableStream]
 
 
+def query_of(source: Source) -> SourceQuery:
+    """Return the SELECT of a source, which knows its file."""
+    return SourceQuery(source.name, source.sql, source.facts, source.at)
+
+
+def calendar_of(source: Source) -> Calendar:
+    """Return the days that a source has."""
+    assert source.days
+    return Calendar(source.start or load_settings().daily_start, source.days.zone)
+
+
 def load(
     context: dg.AssetExecutionContext,
-    table: str,
+    source: Source,
+    views: list[View],
     days: Days | None = None,
     *,
     unless_unchanged: bool = False,
 ) -> Iterator[Result]:
-    """Load `WAREHOUSE_ORDERS_TABLE` of `WAREHOUSE_MYSQL_URL` into a table with one SELECT.
+    """Load a source into its table with one SELECT.
 
     Args:
         context: Of the asset.
-        table: In the file.
+        source: Its file.
+        views: All views of the project.
         days: Only these days of it, which replace the same days in the file.
-        unless_unchanged: Ask MySQL for the table's version first, and for no rows if it is that of
-            the last load.
+        unless_unchanged: Ask MySQL for the tables' versions first, and for no rows if they are
+            those of the last load.
     """
     settings = load_settings()
-    extraction = ask(context, table, days)
-    if unless_unchanged and (last := _same_as_last(settings, table, extraction)):
+    extraction = ask(context, source, days)
+    if unless_unchanged and (last := _same_as_last(settings, source.name, extraction)):
         yield _unchanged(context, last, extraction, "partition_row_count" if days else "row_count")
         return
 
@@ -59,20 +74,19 @@ def load(
                 {"dagster/partition_row_count": count}, partition_key=day.isoformat()
             )
 
-    rows = stream(context, table, days, extraction, on_days, guarded=True)
+    rows = stream(context, source, views, days, extraction, on_days, guarded=True)
     yield dg.MaterializeResult(value=rows, metadata=origin(extraction))
-    say_loaded(context, table, extraction)
+    say_loaded(context, source.name, extraction)
 
 
-def ask(context: Context, table: str, days: Days | None = None) -> Extraction:
-    """Plan the load of a table: MySQL is asked about it, not yet for its rows."""
+def ask(context: Context, source: Source, days: Days | None = None) -> Extraction:
+    """Plan the load of a source: MySQL is asked about it, not yet for its rows."""
     settings = load_settings()
     return open_extraction(
-        source(settings, context.log.info),
-        settings.orders_table,
-        where=settings.orders_where,
+        source_server(settings, context.log.info),
+        query_of(source),
         days=days,
-        comment=f"warehouse asset={table} run={context.run.run_id}",
+        comment=f"warehouse asset={source.name} run={context.run.run_id}",
         budget_seconds=settings.query_budget_seconds,
     )
 
@@ -87,8 +101,7 @@ def say_loaded(context: Context, table: str, extraction: Extraction) -> None:
 
 def _same_as_last(settings: Settings, table: str, extraction: Extraction) -> ledger.LastLoad | None:
     """Return the last load if the same query would bring the same rows now."""
-    # What a WHERE leaves may depend on the clock, or on other tables.
-    if settings.orders_where or not snapshots.newest(settings.path):
+    if not extraction.plan.version or not snapshots.newest(settings.path):
         return None
     with snapshots.read(settings.path) as connection:
         last = ledger.last_load(connection, table)
@@ -112,7 +125,7 @@ def _unchanged(
     """Record that what the file holds is what MySQL holds, and why nothing was read."""
     loaded = f"{last.started_at:%Y-%m-%d %H:%M:%S}"
     reason = (
-        f"`{extraction.plan.table}` has not changed since the load of {loaded} "
+        f"{extraction.plan.named} has not changed since the load of {loaded} "
         f"({extraction.plan.version}): no row was asked for."
     )
     context.log.info(reason)
@@ -126,40 +139,48 @@ def _unchanged(
     )
 
 
-def _check_views(settings: Settings, views: list[View], table: str, extraction: Extraction) -> None:
-    """See that the views will work on the columns to come, before MySQL is asked for a row."""
-    tables: dict[str, dict[str, str]] = {}
-    if snapshots.newest(settings.path):
-        with snapshots.read(settings.path) as connection:
-            stored = stored_versions(connection)
-            if (
-                snapshots.has_table(connection, table)
-                and not changed_columns(connection, table, extraction.plan.no_rows)
-                and all(stored.get(view.name) in (None, view.version) for view in views)
-            ):
-                return  # they work on these columns now
-            for name, column, type_ in connection.execute(
-                "SELECT table_name, column_name, data_type FROM duckdb_columns() "
-                "WHERE schema_name = 'main' AND NOT internal "
-                "AND table_name IN (SELECT table_name FROM duckdb_tables())"
-            ).fetchall():
-                tables.setdefault(name, {})[column] = type_
+def _check_views(context: Context, views: list[View], table: str, extraction: Extraction) -> None:
+    """See that no view that works now would break, before MySQL is asked for a row.
+
+    A view that never worked, and one whose new text does not fit, fails by itself later.
+
+    Raises:
+        WarehouseError: one would; names file and line, and how to publish all the same.
+    """
+    settings = load_settings()
+    if context.run.tags.get(FORCE_TAG) == "true" or not snapshots.newest(settings.path):
+        return
+    with snapshots.read(settings.path) as connection:
+        stored = stored_versions(connection)
+        if snapshots.has_table(connection, table) and not changed_columns(
+            connection, table, extraction.plan.no_rows
+        ):
+            return
+        tables = table_columns(connection)
     tables[table] = {c.name: c.duckdb_type for c in extraction.plan.columns}
-    check_views(views, tables)
+    worked = [view for view in views if stored.get(view.name) == view.version]
+    for error in find_broken(worked, tables).values():
+        raise WarehouseError(
+            f"{error.what} This view works now, and would break.",
+            safe=error.safe,
+            todo="Change its file to what the new columns are, or publish without it: --force, "
+            "in the UI the run tag warehouse/force=true.",
+        )
 
 
 def _begin(context: Context, table: str, days: Days | None, extraction: Extraction) -> None:
     """Send the SELECT, and wait for the first rows."""
     plan = extraction.plan
-    what = f"`{plan.table}`" + (f", {days.words}," if days else "")
-    about = "" if days else f", about {plan.rows_estimate:,} rows"
+    what = plan.named + (f", {days.words}," if days else "")
+    guessed = plan.rows_estimate and not days
+    about = f", about {plan.rows_estimate:,} rows" if guessed else ""
     context.log.info(
         f"Querying MySQL: one SELECT of {what} at {plan.server.name} "
         f"(MySQL {plan.server_version}{about})."
     )
     if plan.hidden:
         context.log.warning(
-            f"The account may not read all columns of `{plan.table}`: left out are {plan.hidden}."
+            f"The account may not read all columns of {plan.named}: left out are {plan.hidden}."
         )
     progress = Progress(context.log.info, table, 0)
     try:
@@ -170,7 +191,8 @@ def _begin(context: Context, table: str, days: Days | None, extraction: Extracti
 
 def stream(
     context: Context,
-    table: str,
+    source: Source,
+    views: list[View],
     days: Days | None,
     extraction: Extraction,
     on_days: Callable[[Mapping[date, int]], None],
@@ -181,26 +203,28 @@ def stream(
 
     Args:
         context: Of the asset or the op.
-        table: In the file.
+        source: What is loaded.
+        views: All views of the project.
         days: Only these days of it.
         extraction: The load, not begun.
         on_days: Told how many rows each of the days has, when they are stored.
         guarded: See to `guard_shrink` with the last row; who reads more after it does so later.
 
     Raises:
-        WarehouseError: a view would not work on the columns to come.
+        WarehouseError: a view that works now would not work on the columns to come.
     """
-    settings = load_settings()
-    views = load_views(KNOWN_TABLES)
-    _check_views(settings, views, table, extraction)
+    table = source.name
+    _check_views(context, views, table, extraction)
     planned = extraction.plan
     # Nobody waits for this load's turn to write before MySQL has sent something.
     _begin(context, table, days, extraction)
     plan = extraction.plan
     if plan is not planned:
-        _check_views(settings, views, table, extraction)
-    all_days = days is not None and days.ranges == (span(),)
+        _check_views(context, views, table, extraction)
+    span = calendar_of(source).span if days else None
+    all_days = days is not None and days.ranges == (span,)
     outside = _outside(context, plan, days) if days and all_days else NOTHING
+    day = duckdb_day(quoted(days.column), days.zone) if days else ""
 
     def batches() -> Iterator[Any]:
         progress = Progress(context.log.info, table, 0 if days else plan.rows_estimate)
@@ -216,21 +240,21 @@ def stream(
 
     def finish(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
         if guarded:
-            guard_shrink(context, connection, table)
+            guard_shrink(context, connection, source)
         _comment(connection, table, plan)
-        if days:
+        if days and span:
             if all_days:
-                store_days.forget(connection, table, days.column, *span())
-            rows = store_days.rows_by_day(connection, table, days.column, days.listed)
-            asked_at = plan.asked_at_by(UPDATED)
-            store_days.record(connection, table, rows, asked_at, context.run.run_id)
+                cached_days.forget(connection, table, day, *span)
+            rows = cached_days.rows_by_day(connection, table, day, days.listed)
+            asked_at = plan.asked_at_by(source.updated or days.column)
+            cached_days.record(connection, table, rows, asked_at, context.run.run_id)
             on_days(rows)
-        receipt = _receipt(context.run.run_id, table, extraction)
+        receipt = make_receipt(context.run.run_id, table, extraction)
         ledger.record(connection, receipt)
         # A view whose text changed with its columns goes out with them, in one snapshot.
         write_views(connection, views, only=stored_versions(connection))
         _say_changed(context, extraction)
-        return {**_counts(receipt), **left_out(outside)}
+        return {**counts(receipt), **left_out(outside)}
 
     made = TableStream(
         schema=extraction.schema,
@@ -238,14 +262,10 @@ def stream(
         select=", ".join(column.rebuild for column in plan.columns),
         valid={column.name: column.valid for column in plan.columns if column.valid},
         on_invalid=extraction.note_invalid,
-        where=_within(days) if days else "true",
+        where=_within(day, days) if days else "true",
         finish=finish,
     )
     return made
-
-
-def _counted(invalid: Mapping[str, Invalid]) -> dict[str, int]:
-    return {column: one.count for column, one in invalid.items()}
 
 
 def _say_changed(context: Context, extraction: Extraction) -> None:
@@ -265,28 +285,21 @@ def _say_changed(context: Context, extraction: Extraction) -> None:
 
 def _outside(context: Context, plan: Plan, days: Days) -> Outside:
     """Count, and say, what a load of all days leaves out. A load of some days does not ask."""
-    settings = load_settings()
     found = count_outside(
         plan,
         days,
-        where=settings.orders_where,
-        comment=f"warehouse outside of={plan.table} run={context.run.run_id}",
-        budget_seconds=settings.query_budget_seconds,
+        comment=f"warehouse outside of={plan.query.name} run={context.run.run_id}",
+        budget_seconds=load_settings().query_budget_seconds,
     )
     if found.words:
         context.log.warning(found.words)
     return found
 
 
-def left_out(outside: Outside) -> dict[str, Any]:
-    """Return for the UI what no load of days brings, if there is any."""
-    return {"left_out": outside.words} if outside.words else {}
-
-
-def _within(days: Days) -> str:
+def _within(day: str, days: Days) -> str:
     """Return the days as SQL for DuckDB: an impossible date, NULL by now, is of none of them."""
-    listed = ", ".join(f"'{day}'" for day in days.listed)
-    return f'"{days.column}"::DATE IN ({listed})'
+    listed = ", ".join(f"'{one}'" for one in days.listed)
+    return f"({day}) IN ({listed})"
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, table: str, plan: Plan) -> None:
@@ -299,7 +312,7 @@ def _comment(connection: duckdb.DuckDBPyConnection, table: str, plan: Plan) -> N
             connection.execute(f"COMMENT ON {what} IS {literal(comment)}")
 
 
-def guard_shrink(context: Context, connection: duckdb.DuckDBPyConnection, table: str) -> None:
+def guard_shrink(context: Context, connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     """See that a load took no more from the table than is allowed.
 
     Raises:
@@ -309,66 +322,8 @@ def guard_shrink(context: Context, connection: duckdb.DuckDBPyConnection, table:
     if context.run.tags.get(FORCE_TAG) == "true" or not snapshots.newest(settings.path):
         return
     with snapshots.read(settings.path) as current:
-        before = snapshots.count(current, table)
-    guard.check_shrink(table, before, snapshots.count(connection, table), settings.max_shrink)
-
-
-def _receipt(run_id: str, table: str, extraction: Extraction) -> ledger.Receipt:
-    plan = extraction.plan
-    return ledger.Receipt(
-        started_at=datetime.now(UTC) - timedelta(seconds=extraction.seconds),
-        table_name=table,
-        rows=extraction.rows,
-        seconds=round(extraction.seconds, 3),
-        bytes=extraction.bytes,
-        host=plan.server.socket or plan.server.host,
-        port=plan.server.port,
-        database=plan.server.database,
-        source_table=plan.table,
-        server_version=plan.server_version,
-        binlog_position=plan.binlog,
-        gtid=plan.gtid,
-        source_version=plan.version,
-        query=extraction.sql,
-        invalid_dates=_counted(extraction.invalid_dates),
-        invalid_values=_counted(extraction.invalid_values),
-        first_invalid={column: invalid.first for column, invalid in extraction.invalid.items()},
-        hidden_columns=plan.hidden or None,
-        run_id=run_id,
-    )
-
-
-def origin(extraction: Extraction) -> dict[str, Any]:
-    """Return the part of the receipt that is known before the first row, for the UI."""
-    plan = extraction.plan
-    return {
-        "source": f"{plan.server.address}/{plan.table}",
-        "server_version": plan.server_version,
-        "query": dg.MetadataValue.md(f"```sql\n{extraction.sql}\n```"),
-        "select_statements": 1,
-    } | {
-        name: value
-        for name, value in {
-            "binlog_position": plan.binlog,
-            "gtid": plan.gtid,
-            "source_version": plan.version,
-            "hidden_columns": plan.hidden,
-        }.items()
-        if value
-    }
-
-
-def _counts(receipt: ledger.Receipt) -> dict[str, Any]:
-    """Return the part of the receipt that was counted on the way, for the UI."""
-    return {
-        "seconds": receipt.seconds,
-        "bytes": receipt.bytes,
-        "rows_per_second": round(receipt.rows / max(receipt.seconds, 1e-3)),
-        "invalid_dates": dg.MetadataValue.json(dict(receipt.invalid_dates)),
-        "invalid_values": dg.MetadataValue.json(
-            {
-                column: {"count": count, "first": receipt.first_invalid[column]}
-                for column, count in receipt.invalid_values.items()
-            }
-        ),
-    }
+        before = snapshots.count(current, source.name)
+    after = snapshots.count(connection, source.name)
+    own = source.max_shrink is not None
+    allowed = source.max_shrink if source.max_shrink is not None else settings.max_shrink
+    guard.check_shrink(source.name, before, after, allowed, "max_shrink" if own else "")

@@ -11,7 +11,7 @@ from warehouse.mysql.url import Server, parse_url
 from warehouse.settings import Settings
 
 
-def source(settings: Settings, say: Callable[[str], None]) -> Server:
+def source_server(settings: Settings, say: Callable[[str], None]) -> Server:
     """Find the MySQL of the settings; with none set, it is the embedded sample server."""
     if settings.mysql_url is not None:
         return parse_url(settings.mysql_url.get_secret_value())

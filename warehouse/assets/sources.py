@@ -1,93 +1,143 @@
 """The source assets: the only assets that touch MySQL, each with one SELECT a materialization."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import dagster as dg
 
 from warehouse.assets.automation import STALE, by_automation
 from warehouse.assets.code_links import code_link
-from warehouse.assets.load import Result, load
-from warehouse.assets.source_server import source
-from warehouse.assets.tables import DAY_COLUMN, ORDERS, ORDERS_DAILY
-from warehouse.days.calendar import SEPARATOR, parse_range
+from warehouse.assets.load import Result, calendar_of, load
+from warehouse.assets.source_server import source_server
+from warehouse.days.calendar import SEPARATOR
+from warehouse.days.zones import duckdb_day
 from warehouse.errors import step
 from warehouse.mysql.plan import Days
-from warehouse.mysql.session import connect, plain_errors
+from warehouse.mysql.server_errors import plain_errors
+from warehouse.mysql.session import connect
 from warehouse.mysql.version import table_version
+from warehouse.project.quoting import quoted
+from warehouse.project.source_files import Source
+from warehouse.project.source_query import TableName
+from warehouse.project.view_files import View
 from warehouse.settings import load_settings
 
-FRESH = dg.FreshnessPolicy.time_window(
-    fail_window=timedelta(minutes=load_settings().freshness_minutes)
-)
+GROUP = "sources"
 KINDS = {"mysql", "duckdb", "table"}
-OWNERS = ["team:data"]
 
 
-@dg.observable_source_asset(
-    name="orders_in_mysql",
-    group_name="sources",
-    tags={"dagster/kind/mysql": ""},
-    metadata=code_link(Path(__file__)),
-    description="The table in MySQL. Observing it asks for the time of its last change, which "
-    "reads no row; the data version differs when the table may have changed.",
-)
-def orders_in_mysql(context: dg.OpExecutionContext) -> dg.ObserveResult:
-    """Ask MySQL whether `WAREHOUSE_ORDERS_TABLE` changed."""
-    with step("Observing orders_in_mysql"):
-        settings = load_settings()
-        server = source(settings, context.log.info)
-        with connect(server) as connection, plain_errors(server):
-            version = table_version(connection, server.database, settings.orders_table)
-    if version is None:
-        # Never the same twice: what cannot be told may have changed.
-        version = f"unknown, asked in run {context.run_id}"
-    return dg.ObserveResult(
-        data_version=dg.DataVersion(version), metadata={"source_version": version}
+def upstream_key(table: TableName) -> dg.AssetKey:
+    """Return the key of a table in MySQL: that of the connection's database has no database."""
+    return dg.AssetKey(["mysql", *([table.database] if table.database else []), table.name])
+
+
+def upstream_keys(source: Source) -> list[dg.AssetKey]:
+    """Return the keys of the tables in MySQL that a source reads, as far as that can be told."""
+    return [upstream_key(table) for table in sorted(source.facts.reads or ())]
+
+
+def build_upstream(sources: Iterable[Source]) -> list[dg.SourceAsset | dg.AssetsDefinition]:
+    """Make an observable asset of each table in MySQL that a source reads."""
+    tables = sorted({table for source in sources for table in source.facts.reads or ()})
+    return [_observable(table) for table in tables]
+
+
+def _observable(table: TableName) -> dg.SourceAsset | dg.AssetsDefinition:
+    key = upstream_key(table)
+
+    @dg.observable_source_asset(
+        key=key,
+        group_name=GROUP,
+        tags={"dagster/kind/mysql": ""},
+        description="A table in MySQL. Observing it asks for the time of its last change, which "
+        "reads no row; the data version differs when the table may have changed.",
     )
+    def observe(context: dg.OpExecutionContext) -> dg.ObserveResult:
+        server = source_server(load_settings(), context.log.info)
+        with (
+            step(f"Observing {'.'.join(key.path)}"),
+            connect(server) as connection,
+            plain_errors(server),
+        ):
+            version = table_version(connection, table.database or server.database, table.name)
+        if version is None:
+            # Never the same twice: what cannot be told may have changed.
+            version = f"unknown, asked in run {context.run_id}"
+        return dg.ObserveResult(
+            data_version=dg.DataVersion(version), metadata={"source_version": version}
+        )
+
+    return observe
 
 
-@dg.asset(
-    name=ORDERS,
-    group_name="sources",
-    kinds=KINDS,
-    owners=OWNERS,
-    deps=[orders_in_mysql],
-    freshness_policy=FRESH,
-    automation_condition=STALE,
-    description="MySQL's `orders`, loaded with one SELECT into this file. It is the cache: it "
-    "lasts until this asset is materialized again, and everything downstream reads it, not MySQL.",
-)
-def mysql_orders(context: dg.AssetExecutionContext) -> Iterator[Result]:
-    """Load the whole table, or what `WAREHOUSE_ORDERS_WHERE` leaves of it."""
-    with step(f"Loading {ORDERS}"):
-        yield from load(context, ORDERS, unless_unchanged=by_automation(context.run))
+def build_source(source: Source, views: list[View]) -> dg.AssetsDefinition:
+    """Make the asset of a source. One with days has them as its partitions."""
+    return _by_days(source, views) if source.days else _as_a_whole(source, views)
 
 
-@dg.asset(
-    name=ORDERS_DAILY,
-    group_name="sources",
-    kinds=KINDS,
-    owners=OWNERS,
-    deps=[orders_in_mysql],
-    # What `partitions.span` says, in Dagster's words.
-    partitions_def=dg.DailyPartitionsDefinition(
-        start_date=load_settings().daily_start.isoformat(), end_offset=1
-    ),
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    metadata={"partition_expr": DAY_COLUMN},
-    freshness_policy=FRESH,
-    automation_condition=STALE & dg.AutomationCondition.in_latest_time_window(),
-    description="MySQL's `orders` by the day of `order_date`, each day cached by itself: loading "
-    "some days asks MySQL once and leaves all others alone. The job `refresh` loads those that "
-    "changed, and so does the sensor `changed_days`, once it is on.",
-)
-def mysql_orders_daily(context: dg.AssetExecutionContext) -> Iterator[Result]:
-    """Load the days of this run: one, or a range."""
-    window = context.partition_time_window
-    # Written by hand, a run's tags name days that Dagster lets pass.
-    named = f"{window.start.date()}{SEPARATOR}{window.end.date() - timedelta(days=1)}"
-    days = Days(DAY_COLUMN, (parse_range(named),))
-    with step(f"Loading {ORDERS_DAILY}"):
-        yield from load(context, ORDERS_DAILY, days, unless_unchanged=by_automation(context.run))
+def _freshness(source: Source) -> dg.FreshnessPolicy:
+    minutes = source.freshness or load_settings().freshness_minutes
+    return dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=minutes))
+
+
+def _description(source: Source) -> str:
+    order = " A table has no order: the ORDER BY of the file asks MySQL for work that is lost."
+    return source.description + order * source.facts.ordered
+
+
+def _as_a_whole(source: Source, views: list[View]) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=source.name,
+        group_name=GROUP,
+        kinds=KINDS,
+        owners=source.owners,
+        deps=upstream_keys(source),
+        metadata=code_link(source.file),
+        freshness_policy=_freshness(source),
+        automation_condition=STALE,
+        description=_description(source),
+    )
+    def materialize(context: dg.AssetExecutionContext) -> Iterator[Result]:
+        with step(f"Loading {source.name}"):
+            yield from load(context, source, views, unless_unchanged=by_automation(context.run))
+
+    return materialize
+
+
+def _by_days(source: Source, views: list[View]) -> dg.AssetsDefinition:
+    column = source.days
+    assert column
+    calendar = calendar_of(source)
+
+    @dg.asset(
+        name=source.name,
+        group_name=GROUP,
+        kinds=KINDS,
+        owners=source.owners,
+        deps=upstream_keys(source),
+        # What `Calendar.span` says, in Dagster's words.
+        partitions_def=dg.DailyPartitionsDefinition(
+            start_date=calendar.start.isoformat(), timezone=calendar.zone, end_offset=1
+        ),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        metadata={
+            "partition_expr": duckdb_day(quoted(column.name), column.zone),
+            **code_link(source.file),
+        },
+        freshness_policy=_freshness(source),
+        automation_condition=STALE & dg.AutomationCondition.in_latest_time_window(),
+        description=_description(source),
+    )
+    def materialize(context: dg.AssetExecutionContext) -> Iterator[Result]:
+        window = context.partition_time_window
+        # Written by hand, a run's tags name days that Dagster lets pass.
+        named = f"{window.start.date()}{SEPARATOR}{window.end.date() - timedelta(days=1)}"
+        days = Days(column.name, (calendar.parse_range(named),), column.zone)
+        with step(f"Loading {source.name}"):
+            yield from load(
+                context, source, views, days, unless_unchanged=by_automation(context.run)
+            )
+
+    return materialize

@@ -9,20 +9,20 @@ import dagster as dg
 import duckdb
 
 from warehouse.assets.code_links import code_link
-from warehouse.assets.tables import SOURCES
 from warehouse.console.text import counted
-from warehouse.errors import step
+from warehouse.errors import WarehouseError, step
 from warehouse.project.lineage import Column, trace
-from warehouse.project.view_files import View, column_comments, stored_versions, write_views
+from warehouse.project.view_files import View
 from warehouse.settings import Settings, load_settings
 from warehouse.store import preview, snapshots
 from warehouse.store.io_manager import column_schema, next_snapshot
+from warehouse.store.views import Written, column_comments, stored_versions, write_views
 
 PREVIEW_SECONDS = 1.0
 """What the first rows of a run's views and their numbers may take together: they are computed."""
 
 
-def build_views(views: list[View]) -> dg.AssetsDefinition:
+def build_views(views: list[View], sources: Collection[str]) -> dg.AssetsDefinition:
     """Make one asset of each view. They run together, or any subset of them.
 
     The specs are virtual: a refreshed source does not make a view stale, for it holds no data;
@@ -30,7 +30,7 @@ def build_views(views: list[View]) -> dg.AssetsDefinition:
     """
     # Virtual specs are a preview; what is used of them here is tested.
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-    assets = {*SOURCES, *(view.name for view in views)}
+    assets = {*sources, *(view.name for view in views)}
 
     @dg.multi_asset(
         name="views",
@@ -58,19 +58,28 @@ def build_views(views: list[View]) -> dg.AssetsDefinition:
         began = time.monotonic()
         names = ", ".join(view.name for view in chosen)
         with step(f"Writing the views {names}"):
-            written = _write(context, settings, views, chosen)
+            done = _write(context, settings, views, chosen)
+        written, failed = done.written, done.failed
         seconds = time.monotonic() - began
-        unchanged = len(chosen) - len(written)
+        unchanged = len(chosen) - len(written) - len(failed)
         context.log.info(
             f"{counted(len(written), 'view')} written in {seconds:.1f} s, "
             f"{unchanged} up to date: {names}. "
             "MySQL was not asked."
         )
         with step(f"Describing the views {names}"):
-            described = _describe(context, settings, chosen, assets)
+            whole = [view for view in chosen if view.name not in failed]
+            described = _describe(context, settings, whole, assets)
         for view, metadata in described:
             yield dg.MaterializeResult(
                 asset_key=view.name, metadata={"written": view.name in written, **metadata}
+            )
+        if failed:
+            first = next(iter(failed.values()))
+            raise WarehouseError(
+                "\n".join(error.what for error in failed.values()),
+                safe=first.safe,
+                todo=first.todo,
             )
 
     return build
@@ -78,13 +87,13 @@ def build_views(views: list[View]) -> dg.AssetsDefinition:
 
 def _write(
     context: dg.AssetExecutionContext, settings: Settings, views: list[View], chosen: list[View]
-) -> list[str]:
+) -> Written:
     """Write a snapshot if any chosen view is not in the newest one as its file says."""
     with snapshots.read(settings.path) as connection:
         stored = stored_versions(connection)
     gone = stored.keys() - {view.name for view in views}
     if not gone and all(stored.get(view.name) == view.version for view in chosen):
-        return []
+        return Written([], {})
     with next_snapshot(context, "views") as connection:
         return write_views(connection, views, only={view.name for view in chosen})
 

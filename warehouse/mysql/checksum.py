@@ -21,7 +21,7 @@ from warehouse.days.checksum import (
 from warehouse.errors import WarehouseError
 from warehouse.mysql.columns import Column, quote
 from warehouse.mysql.plan import Plan
-from warehouse.mysql.session import SAFE
+from warehouse.mysql.server_errors import SAFE
 
 _TIMES = {
     Clock.UNIX_SECONDS: "UNIX_TIMESTAMP({c})",

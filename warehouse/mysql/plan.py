@@ -23,7 +23,8 @@ from warehouse.mysql.columns import (
 )
 from warehouse.mysql.protocol import Field
 from warehouse.mysql.query import SourceQuery, ask_columns, fields_of
-from warehouse.mysql.session import SAFE, as_connected, connect, optional, plain_errors, rows
+from warehouse.mysql.server_errors import SAFE, plain_errors
+from warehouse.mysql.session import as_connected, connect, optional, rows
 from warehouse.mysql.url import Server
 from warehouse.mysql.version import table_version
 

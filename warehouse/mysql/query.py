@@ -15,7 +15,8 @@ from warehouse.errors import WarehouseError, quoted_from
 from warehouse.mysql.broken_views import check_view
 from warehouse.mysql.columns import TableKey, quote
 from warehouse.mysql.protocol import Field, Statement, close, prepare
-from warehouse.mysql.session import SAFE, error_number, optional, rows, translate
+from warehouse.mysql.server_errors import SAFE, error_number, translate
+from warehouse.mysql.session import optional, rows
 from warehouse.mysql.url import Server
 from warehouse.project.source_query import QueryFacts, TableName, expand_star, line_of
 

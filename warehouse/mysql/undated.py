@@ -14,12 +14,8 @@ from warehouse.mysql.checksum import stored_name
 from warehouse.mysql.columns import Column, quote
 from warehouse.mysql.inspect import Index, indexes
 from warehouse.mysql.plan import Days, Plan
-from warehouse.mysql.session import (
-    connect,
-    plain_errors,
-    rows,
-    wait_as_long_as_it_takes,
-)
+from warehouse.mysql.server_errors import plain_errors
+from warehouse.mysql.session import connect, rows, wait_as_long_as_it_takes
 
 
 @dataclass(frozen=True)

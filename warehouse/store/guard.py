@@ -8,7 +8,7 @@ from warehouse.errors import WarehouseError
 from warehouse.store.snapshots import SAFE
 
 
-def check_shrink(table: str, before: int, after: int, allowed: float) -> None:
+def check_shrink(table: str, before: int, after: int, allowed: float, note: str = "") -> None:
     """See that a table did not lose more than a share of its rows.
 
     Args:
@@ -16,6 +16,7 @@ def check_shrink(table: str, before: int, after: int, allowed: float) -> None:
         before: Rows in the snapshot that everyone reads.
         after: Rows in the one to come.
         allowed: The share that may go: 0 for none, 1 for all.
+        note: The note of the source's file that says so; empty for the setting.
 
     Raises:
         WarehouseError: it lost more, or all; says how to do it all the same.
@@ -26,7 +27,7 @@ def check_shrink(table: str, before: int, after: int, allowed: float) -> None:
         return
     raise WarehouseError(
         f"{table} had {before:,} rows and would have {after:,} after this load: {lost:,} fewer, "
-        f"and WAREHOUSE_MAX_SHRINK={allowed:g} allows {may_go:,}.",
+        f"and {note or 'WAREHOUSE_MAX_SHRINK'}={allowed:g} allows {may_go:,}.",
         safe=SAFE,
         todo="If that is right, say so: with --force, or in the UI by the run tag "
         "warehouse/force=true.",

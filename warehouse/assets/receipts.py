@@ -1,0 +1,82 @@
+"""What is told of a load: in its receipt, which lies in the file, and in the run's metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from warehouse.mysql.extract import Extraction, Invalid
+from warehouse.mysql.undated import Outside
+from warehouse.store import ledger
+
+
+def make_receipt(run_id: str, table: str, extraction: Extraction) -> ledger.Receipt:
+    """Return the receipt of a load that is over."""
+    plan = extraction.plan
+    return ledger.Receipt(
+        started_at=datetime.now(UTC) - timedelta(seconds=extraction.seconds),
+        table_name=table,
+        rows=extraction.rows,
+        seconds=round(extraction.seconds, 3),
+        bytes=extraction.bytes,
+        host=plan.server.socket or plan.server.host,
+        port=plan.server.port,
+        database=plan.server.database,
+        source_table=plan.named.strip("`"),
+        server_version=plan.server_version,
+        binlog_position=plan.binlog,
+        gtid=plan.gtid,
+        source_version=plan.version,
+        query=extraction.sql,
+        invalid_dates=_counted(extraction.invalid_dates),
+        invalid_values=_counted(extraction.invalid_values),
+        first_invalid={column: invalid.first for column, invalid in extraction.invalid.items()},
+        hidden_columns=plan.hidden or None,
+        run_id=run_id,
+    )
+
+
+def _counted(invalid: Mapping[str, Invalid]) -> dict[str, int]:
+    return {column: one.count for column, one in invalid.items()}
+
+
+def origin(extraction: Extraction) -> dict[str, Any]:
+    """Return what is known before the first row, for the UI."""
+    plan = extraction.plan
+    known = {
+        "binlog_position": plan.binlog,
+        "gtid": plan.gtid,
+        "source_version": plan.version,
+        "hidden_columns": plan.hidden,
+    }
+    return {
+        "source": f"{plan.server.address}/{plan.named.strip('`')}",
+        "server_version": plan.server_version,
+        "query": dg.MetadataValue.md(f"```sql\n{extraction.sql}\n```"),
+        "select_statements": 1,
+        **{name: value for name, value in known.items() if value},
+    }
+
+
+def counts(receipt: ledger.Receipt) -> dict[str, Any]:
+    """Return what was counted on the way, for the UI."""
+    return {
+        "seconds": receipt.seconds,
+        "bytes": receipt.bytes,
+        "rows_per_second": round(receipt.rows / max(receipt.seconds, 1e-3)),
+        "invalid_dates": dg.MetadataValue.json(dict(receipt.invalid_dates)),
+        "invalid_values": dg.MetadataValue.json(
+            {
+                column: {"count": count, "first": receipt.first_invalid[column]}
+                for column, count in receipt.invalid_values.items()
+            }
+        ),
+    }
+
+
+def left_out(outside: Outside) -> dict[str, Any]:
+    """Return for the UI what no load of days brings, if there is any."""
+    return {"left_out": outside.words} if outside.words else {}

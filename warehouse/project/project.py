@@ -1,0 +1,78 @@
+"""All that a user wrote: source, view and check files, read once and checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from warehouse.errors import WarehouseError
+from warehouse.project.check_files import load_checks
+from warehouse.project.source_files import FOLDER, Source, load_sources
+from warehouse.project.view_files import View, load_views
+
+_HERE = Path(__file__).parents[1]
+SQL_FOLDER, CHECKS_FOLDER = _HERE / "sql", _HERE / "checks"
+
+BOOKKEEPING = ("loads", "cached_days", "snapshots")
+"""The tables that the warehouse keeps beside those of the sources; views and checks may read them.
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """The files of a project.
+
+    Attributes:
+        sources: In the order of their names.
+        views: In an order in which they can be created.
+        checks: Each with the asset that it checks as its group.
+    """
+
+    sources: tuple[Source, ...]
+    views: tuple[View, ...]
+    checks: tuple[View, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Source]:
+        """The sources by their names."""
+        return {source.name: source for source in self.sources}
+
+    @property
+    def with_days(self) -> list[Source]:
+        """The sources that are partitioned by day."""
+        return [source for source in self.sources if source.days]
+
+    @property
+    def whole(self) -> list[Source]:
+        """The sources that are loaded as a whole."""
+        return [source for source in self.sources if not source.days]
+
+
+def load_project(sql: Path = SQL_FOLDER, checks: Path = CHECKS_FOLDER) -> Project:
+    """Read all files.
+
+    Args:
+        sql: The folder of the sources and of the views.
+        checks: The folder of the checks.
+
+    Raises:
+        WarehouseError: a file is wrong, or two do not fit together; names file and line.
+    """
+    sources = load_sources(sql / FOLDER)
+    names = [source.name for source in sources]
+    _check_names(sources)
+    views = load_views((*names, *BOOKKEEPING), sql)
+    assets = {*names, *(view.name for view in views)}
+    found = load_checks(assets, {*assets, *BOOKKEEPING}, checks)
+    return Project(tuple(sources), tuple(views), tuple(found))
+
+
+def _check_names(sources: Collection[Source]) -> None:
+    for source in sources:
+        if source.name.lower() in BOOKKEEPING:
+            raise WarehouseError(
+                f"{source.at()}: {source.name} is the name of a table that the warehouse keeps.",
+                todo="Rename the file.",
+            )
