@@ -12,7 +12,7 @@ from warehouse.assets.checks import FOLDER, build_checks, load_checks
 from warehouse.assets.tables import KNOWN_TABLES
 from warehouse.errors import WarehouseError
 from warehouse.project.view_files import load_views
-from warehouse.store import snapshots
+from warehouse.store import publish
 
 VIEWS = load_views(KNOWN_TABLES)
 
@@ -37,7 +37,7 @@ def write(folder: Path, name: str, sql: str) -> None:
 
 def broken(env: WarehouseEnv) -> None:
     """Publish a snapshot whose cleaned orders are not clean."""
-    with snapshots.write(env.path, keep=3, who="a test") as connection:
+    with publish.write(env.path, keep=3, who="a test") as connection:
         connection.execute(
             "CREATE OR REPLACE VIEW orders_cleaned AS SELECT * FROM mysql_orders "
             "UNION ALL SELECT * FROM mysql_orders"
@@ -54,7 +54,7 @@ def test_the_house_checks_pass_on_the_sample(warehouse_env: WarehouseEnv) -> Non
 def test_the_house_checks_see_what_is_wrong(warehouse_env: WarehouseEnv) -> None:
     warehouse_env.run()
     broken(warehouse_env)
-    with snapshots.write(warehouse_env.path, keep=3, who="a test") as connection:
+    with publish.write(warehouse_env.path, keep=3, who="a test") as connection:
         connection.execute("DELETE FROM mysql_orders WHERE id = 1")
     found = evaluate(FOLDER, warehouse_env)
     wrong = {name for name, check in found.items() if not check.passed}

@@ -11,7 +11,7 @@ from tests.conftest import WarehouseEnv
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT
 from warehouse.store.diff import Difference, Example, Retyped
-from warehouse.store.snapshots import write
+from warehouse.store.publish import write
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from warehouse.doctor.source import judge_encryption
 from warehouse.mysql.inspect import Tls, on_this_machine
 from warehouse.mysql.url import parse_url
 from warehouse.settings import Settings
-from warehouse.store import snapshots
+from warehouse.store import publish
 
 OK, WARNING, FAILURE, NOT_CHECKED = Verdict
 
@@ -46,7 +46,7 @@ def bad(found: dict[str, list[Finding]]) -> dict[str, Finding]:
 
 
 def put(path: Path, keep: int = 3) -> None:
-    with snapshots.write(path, keep=keep, who="a test", replacing=["t"]) as connection:
+    with publish.write(path, keep=keep, who="a test", replacing=["t"]) as connection:
         connection.execute("CREATE TABLE t AS SELECT 1 AS i")
 
 
@@ -218,7 +218,7 @@ def test_what_a_killed_writer_left(warehouse_env: WarehouseEnv) -> None:
     put(warehouse_env.path)
     code = (
         "import sys, pathlib\n"
-        "from warehouse.store.snapshots import write\n"
+        "from warehouse.store.publish import write\n"
         "with write(pathlib.Path(sys.argv[1]), keep=3, who='mysql_orders, run 1234'):\n"
         "    print('writing', flush=True); input()\n"
     )

@@ -10,7 +10,7 @@ from warehouse.errors import WarehouseError
 from warehouse.mysql.types import TYPES
 from warehouse.serve.export import MANIFEST, export
 from warehouse.serve.json_values import PARQUET
-from warehouse.store.snapshots import write
+from warehouse.store.publish import write
 
 VALUES = {
     "TINYINT": "-128",

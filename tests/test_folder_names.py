@@ -12,7 +12,7 @@ from tests.test_snapshots import put, value
 from warehouse.errors import WarehouseError
 from warehouse.serve.export import export
 from warehouse.store import open_files as holders
-from warehouse.store import snapshots
+from warehouse.store import publish, snapshots
 
 WORK = ["%41", "h#x", "a b", "it's", 'a"b', "🎁", "new\nline", "*", "[ab]", "{x}", "$HOME", "a;b"]
 REFUSED = ["a?b", "a\\b", "\\", "x?access_mode=read_only", "\\?"]
@@ -36,7 +36,7 @@ def test_a_folder_of_an_odd_name(tmp_path: Path, name: str, warehouse_env: Wareh
 
 def test_rows_that_do_not_fit_in_the_memory(tmp_path: Path) -> None:
     path = tmp_path / "it's 100% 'odd'\n#1" / "warehouse.duckdb"
-    with snapshots.write(path, keep=1, who="a test", memory_limit="60MB") as connection:
+    with publish.write(path, keep=1, who="a test", memory_limit="60MB") as connection:
         connection.execute(
             "CREATE TABLE t AS SELECT i, hash(i)::VARCHAR AS h FROM range(2_000_000) r(i) "
             "ORDER BY h"

@@ -20,7 +20,9 @@ from tests.writer import refresh
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT
 from warehouse.store import open_files as holders
-from warehouse.store.snapshots import Snapshot, find, newest, write, written
+from warehouse.store.history import find, written
+from warehouse.store.publish import write
+from warehouse.store.snapshots import Snapshot, newest
 
 
 @pytest.fixture
@@ -213,11 +215,11 @@ def test_a_snapshot_in_use_is_read_to_its_end_after_it_was_pruned(
 
 
 def test_a_diff_that_is_under_way_is_not_disturbed_either(path: Path) -> None:
-    from warehouse.store import compare
+    from warehouse.store import side_by_side
 
     for number in (1, 2):
         refresh(path, number, 1000)
-    with compare.attached(find(path, 1), find(path, 2)) as connection:
+    with side_by_side.attached(find(path, 1), find(path, 2)) as connection:
         for number in range(3, 7):
             refresh(path, number, 10)
         for side, expected in (("old", 1), ("new", 2)):
@@ -228,9 +230,9 @@ def test_a_diff_that_is_under_way_is_not_disturbed_either(path: Path) -> None:
 def test_a_diff_of_what_is_pruned_before_it_begins_takes_what_is_meant_now(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from warehouse.store import compare
+    from warehouse.store import side_by_side
 
-    attached = compare.attached
+    attached = side_by_side.attached
     newer = [3, 4, 5]
 
     def hurried_by(old: Snapshot, new: Snapshot) -> Any:
@@ -240,7 +242,7 @@ def test_a_diff_of_what_is_pruned_before_it_begins_takes_what_is_meant_now(
 
     for number in (1, 2):
         refresh(path, number, 10)
-    monkeypatch.setattr(compare, "attached", hurried_by)
+    monkeypatch.setattr(side_by_side, "attached", hurried_by)
     found = warehouse.diff("t", old=-1)
     assert (found.old, found.new) == (4, 5)
     newer = [6, 7, 8]

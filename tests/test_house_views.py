@@ -7,7 +7,8 @@ import duckdb
 import pytest
 
 from warehouse.assets.tables import KNOWN_TABLES
-from warehouse.project.view_files import load_views, write_views
+from warehouse.project.view_files import load_views
+from warehouse.store.views import write_views
 
 ROWS = """
     (1, 10, ' Completed ', 10.00, DATE '2026-01-01', TIMESTAMP '2026-01-01 10:00:00'),

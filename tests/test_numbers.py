@@ -10,7 +10,7 @@ import pytest
 
 from tests.test_snapshots import on_disk, put, value
 from warehouse.errors import WarehouseError
-from warehouse.store import snapshots
+from warehouse.store import history, publish, snapshots
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def newest(path: Path) -> int:
 def test_a_link_set_back_by_hand_takes_no_newer_snapshot_with_it(path: Path) -> None:
     set_back(path, 1)
     assert [one.number for one in snapshots.later(path)] == [2, 3]
-    with snapshots.open_snapshot(path, 3) as connection:
+    with history.open_snapshot(path, 3) as connection:
         assert connection.sql("FROM t").fetchall() == [(3,)]
     put(path, 4)
     assert value(path) == 4 and newest(path) == 4
@@ -71,7 +71,7 @@ def test_a_link_to_a_snapshot_that_is_gone(path: Path) -> None:
     remove(path, 3)
     with pytest.raises(WarehouseError, match=r"its file is gone.*\n.*rollback NUMBER"):
         put(path, 4)
-    put(path, 4, base=snapshots.find(path, 2))
+    put(path, 4, base=history.find(path, 2))
     assert newest(path) == 4
 
 
@@ -106,7 +106,7 @@ def test_what_was_never_linked_goes_and_what_was_stays(path: Path) -> None:
 
 def test_a_rollback_to_a_later_snapshot(path: Path) -> None:
     set_back(path, 1)
-    with snapshots.write(path, keep=3, who="rollback", base=snapshots.find(path, 3)):
+    with publish.write(path, keep=3, who="rollback", base=history.find(path, 3)):
         pass
     assert value(path) == 3 and newest(path) == 4
 

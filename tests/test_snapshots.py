@@ -8,8 +8,9 @@ import duckdb
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.store import snapshots
-from warehouse.store.snapshots import newest, read, write
+from warehouse.store import history, publish, snapshots, write_lock
+from warehouse.store.publish import write
+from warehouse.store.snapshots import newest, read
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_a_link_that_somebody_removed_takes_no_snapshot_with_it(path: Path) -> N
     put(path, 4)
     assert value(path) == 4
     assert [snapshot.number for snapshot in snapshots.kept(path)] == [2, 3, 4]
-    with snapshots.open_snapshot(path, 2) as connection:
+    with history.open_snapshot(path, 2) as connection:
         assert connection.sql("SELECT i FROM t").fetchall() == [(2,)]
 
 
@@ -182,7 +183,7 @@ def test_a_misspelt_table_never_becomes_a_python_variable(path: Path) -> None:
 def test_the_second_writer_waits_and_says_for_whom(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshots, "_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(write_lock, "_WAIT_SECONDS", 0.1)
     put(path, 0)
     holding, may_end = threading.Event(), threading.Event()
 
@@ -213,7 +214,7 @@ def test_the_second_writer_waits_and_says_for_whom(
 def test_the_earlier_parts_of_a_whole_do_not_eat_the_history(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     for value, part_of in enumerate(["a", "b", "b", "b", "c", None, None]):
-        with snapshots.write(path, keep=3, who="a test", part_of=part_of) as connection:
+        with publish.write(path, keep=3, who="a test", part_of=part_of) as connection:
             connection.execute(f"CREATE OR REPLACE TABLE t AS SELECT {value} AS i")
         kept = [snapshot.number for snapshot in snapshots.kept(path)]
         if value == 3:
@@ -223,13 +224,13 @@ def test_the_earlier_parts_of_a_whole_do_not_eat_the_history(tmp_path: Path) -> 
 
 def test_a_file_that_knows_nothing_of_parts_takes_the_next_write(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
-    with snapshots.write(path, keep=3, who="a test"):
+    with publish.write(path, keep=3, who="a test"):
         pass
     file = path.resolve()
     file.chmod(0o644)
     with duckdb.connect(str(file)) as connection:
         connection.execute("ALTER TABLE snapshots DROP COLUMN part_of")
-    with snapshots.write(path, keep=3, who="a test", part_of="a"):
+    with publish.write(path, keep=3, who="a test", part_of="a"):
         pass
     with snapshots.read(path) as connection:
         found = connection.execute("SELECT number, part_of FROM snapshots").fetchall()

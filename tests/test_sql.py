@@ -19,7 +19,7 @@ import pytest
 import warehouse
 from tests.conftest import WarehouseEnv
 from warehouse.errors import WarehouseError
-from warehouse.store.snapshots import write
+from warehouse.store.publish import write
 
 VALUES = r"""
 SELECT 18446744073709551615::UBIGINT AS big, (2::HUGEINT ** 100)::HUGEINT AS huge,

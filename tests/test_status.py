@@ -24,9 +24,9 @@ from tests.conftest import WarehouseEnv
 from warehouse.assets import run_history as runs
 from warehouse.assets.run_history import History, LastRun, Unchanged
 from warehouse.assets.sensors import stale_sources
-from warehouse.cli.warehouse_status import Asset, assets, outlook
+from warehouse.cli.status_report import Asset, assets, outlook
 from warehouse.store import open_files as holders
-from warehouse.store import snapshots
+from warehouse.store import publish
 from warehouse.store.ledger import LastLoad
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a file open")
@@ -44,7 +44,7 @@ def status(env: WarehouseEnv) -> subprocess.CompletedProcess[str]:
 
 
 def put(path: Path, keep: int = 3) -> None:
-    with snapshots.write(path, keep=keep, who="a test", replacing=["t"]) as connection:
+    with publish.write(path, keep=keep, who="a test", replacing=["t"]) as connection:
         connection.execute("CREATE TABLE t AS SELECT 1 AS i")
 
 
@@ -120,7 +120,7 @@ def test_a_history_of_somebody_else_does_not_hide_the_rest(
 
 def test_the_parts_that_need_no_dagster_do_not_import_it() -> None:
     code = (
-        "import sys, warehouse.cli, warehouse.cli.warehouse_status, warehouse.doctor\n"
+        "import sys, warehouse.cli, warehouse.cli.status_report, warehouse.doctor\n"
         "print([name for name in ('dagster', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -131,7 +131,7 @@ def test_the_parts_that_need_no_dagster_do_not_import_it() -> None:
 def test_while_a_load_is_running(warehouse_env: WarehouseEnv, built_before: bool) -> None:
     if built_before:
         put(warehouse_env.path)
-    with snapshots.write(warehouse_env.path, keep=3, who="mysql_orders, run 1234"):
+    with publish.write(warehouse_env.path, keep=3, who="mysql_orders, run 1234"):
         done = status(warehouse_env)
     assert re.search(r"being written since [-\d]+ [:\d]+ .* by mysql_orders, run 1234", done.stderr)
     assert done.returncode == (0 if built_before else 1)
@@ -144,7 +144,7 @@ def test_looking_for_the_writer_keeps_nobody_out(tmp_path: Path) -> None:
     assert holders.writer(path) is None
     put(path)
     assert holders.writer(path) is None
-    with snapshots.write(path, keep=3, who="the second"):
+    with publish.write(path, keep=3, who="the second"):
         writer = holders.writer(path)
         assert writer and writer.name.startswith(f"the second (process {os.getpid()},")
         assert abs(writer.since - datetime.now(UTC)) < timedelta(seconds=5)
@@ -183,7 +183,7 @@ def test_it_names_who_has_a_snapshot_open(warehouse_env: WarehouseEnv) -> None:
 
 
 def test_a_view_that_takes_long_is_not_counted(warehouse_env: WarehouseEnv) -> None:
-    with snapshots.write(warehouse_env.path, keep=3, who="a test") as connection:
+    with publish.write(warehouse_env.path, keep=3, who="a test") as connection:
         connection.execute("CREATE VIEW a_quick_one AS SELECT 1 AS i UNION ALL SELECT 2")
         connection.execute(
             "CREATE VIEW slow AS SELECT DISTINCT hash(a.range, b.range) % 7 AS i "

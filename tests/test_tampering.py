@@ -16,7 +16,9 @@ import warehouse
 from tests.conftest import WarehouseEnv
 from warehouse.errors import WarehouseError
 from warehouse.store import snapshots, tampering
-from warehouse.store.snapshots import newest, open_snapshot, read, write
+from warehouse.store.history import open_snapshot
+from warehouse.store.publish import write
+from warehouse.store.snapshots import newest, read
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may write what is read-only")
 

@@ -33,12 +33,12 @@ COMMANDS = {
     "materialize": ("warehouse.cli.run.history", ["materialize"]),
     "refresh": ("warehouse.assets.refresh.compare", ["refresh"]),
     "sql": ("warehouse.serve.queries.run", ["sql", "select 1"]),
-    "status": ("warehouse.cli.warehouse_status.assets", ["status"]),
+    "status": ("warehouse.cli.status_report.assets", ["status"]),
     "doctor": ("warehouse.doctor.examine", ["doctor"]),
     "export": ("warehouse.serve.export.export", ["export", "out"]),
     "diff": ("warehouse.diff", ["diff", "v"]),
     "history": ("warehouse.store.snapshots.kept", ["history"]),
-    "rollback": ("warehouse.store.snapshots.find", ["rollback", "1"]),
+    "rollback": ("warehouse.cli.snapshots.find", ["rollback", "1"]),
     "sample-mysql": ("warehouse.sample.server.serve", ["sample-mysql", "--port", "0"]),
 }
 ERRORS: dict[str, Callable[[str], Exception]] = {
@@ -146,7 +146,7 @@ def test_a_folder_that_takes_no_file(
     env: WarehouseEnv, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (env.path.parent / "dagster_home" / "errors").write_text("a file")
-    monkeypatch.setattr("warehouse.cli.warehouse_status.assets", raising(KeyError(TEXT)))
+    monkeypatch.setattr("warehouse.cli.status_report.assets", raising(KeyError(TEXT)))
     with pytest.raises(SystemExit):
         main(["status"])
     shown = capfd.readouterr().err

@@ -6,7 +6,8 @@ import duckdb
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.project.view_files import check_views, load_views, write_views
+from warehouse.project.view_files import load_views
+from warehouse.store.views import check_views, write_views
 
 ORDERS = {"id": "INTEGER", "amount": "DECIMAL(12,2)"}
 

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from warehouse.assets.checks import load_checks
 from warehouse.assets.tables import KNOWN_TABLES, ORDERS, ORDERS_DAILY
-from warehouse.project.view_files import View, load_views, write_views
+from warehouse.project.view_files import View, load_views
 from warehouse.sample.server import COLUMNS
+from warehouse.store.views import write_views
 
 Row = tuple[Any, ...]
 VIEWS = load_views(KNOWN_TABLES)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from warehouse.store.snapshots import write
+from warehouse.store.publish import write
 
 
 def refresh(path: Path, version: int, rows: int) -> None:

@@ -37,7 +37,8 @@ def connect(snapshot: int | str | date | None = None) -> duckdb.DuckDBPyConnecti
         WarehouseError: nothing has been materialized yet, or that snapshot is not kept.
     """
     from warehouse.settings import load_settings
-    from warehouse.store.snapshots import open_newest, open_snapshot
+    from warehouse.store.history import open_snapshot
+    from warehouse.store.snapshots import open_newest
 
     path = load_settings().path
     return open_newest(path) if snapshot is None else open_snapshot(path, snapshot)

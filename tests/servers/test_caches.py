@@ -393,8 +393,8 @@ def test_a_killed_writer_leaves_the_old_table(cache: Database, tmp_path: Path) -
 
 
 def test_two_writers_take_turns(cache: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("warehouse.caches.mysql.CHUNK_ROWS", 10)
-    monkeypatch.setattr("warehouse.caches.mysql.STATEMENT_CHARACTERS", 10)
+    monkeypatch.setattr("warehouse.caches.statements.CHUNK_ROWS", 10)
+    monkeypatch.setattr("warehouse.caches.statements.STATEMENT_CHARACTERS", 10)
     errors: list[BaseException] = []
 
     def write(value: int) -> None:

@@ -13,7 +13,7 @@ from tests.servers.launch import Database
 from warehouse.errors import WarehouseError
 from warehouse.mysql.extract import Extraction, open_extraction
 from warehouse.mysql.url import parse_url
-from warehouse.store import snapshots
+from warehouse.store import publish, snapshots
 from warehouse.store.stream import TableStream, insert
 
 MB = 1 << 20
@@ -52,7 +52,7 @@ def stored(
     extraction = open_extraction(parse_url(database.url()), table)
     extraction.begin()
     columns = extraction.plan.columns
-    with snapshots.write(path, keep=1, who="a test") as connection:
+    with publish.write(path, keep=1, who="a test") as connection:
         stream = TableStream(
             extraction.schema,
             extraction.batches(),

@@ -18,11 +18,12 @@ from warehouse.mysql.extract import Extraction, Invalid, open_extraction
 from warehouse.mysql.plan import Days, Plan
 from warehouse.mysql.undated import NOTHING, Outside, count_outside
 from warehouse.project.quoting import literal, quoted
-from warehouse.project.view_files import View, check_views, load_views, stored_versions, write_views
+from warehouse.project.view_files import View, load_views
 from warehouse.settings import Settings, load_settings
 from warehouse.store import cached_days as store_days
 from warehouse.store import guard, ledger, snapshots
 from warehouse.store.stream import TableStream, changed_columns
+from warehouse.store.views import check_views, stored_versions, write_views
 
 FORCE_TAG = "warehouse/force"
 """A run with this tag publishes a table that lost more than `WAREHOUSE_MAX_SHRINK` of its rows."""

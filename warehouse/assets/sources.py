@@ -14,7 +14,8 @@ from warehouse.assets.tables import DAY_COLUMN, ORDERS, ORDERS_DAILY
 from warehouse.days.calendar import SEPARATOR, parse_range
 from warehouse.errors import step
 from warehouse.mysql.plan import Days
-from warehouse.mysql.session import connect, plain_errors
+from warehouse.mysql.server_errors import plain_errors
+from warehouse.mysql.session import connect
 from warehouse.mysql.version import table_version
 from warehouse.settings import load_settings
 

@@ -13,10 +13,11 @@ from warehouse.assets.tables import SOURCES
 from warehouse.console.text import counted
 from warehouse.errors import step
 from warehouse.project.lineage import Column, trace
-from warehouse.project.view_files import View, column_comments, stored_versions, write_views
+from warehouse.project.view_files import View
 from warehouse.settings import Settings, load_settings
 from warehouse.store import preview, snapshots
 from warehouse.store.io_manager import column_schema, next_snapshot
+from warehouse.store.views import column_comments, stored_versions, write_views
 
 PREVIEW_SECONDS = 1.0
 """What the first rows of a run's views and their numbers may take together: they are computed."""

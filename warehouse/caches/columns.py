@@ -242,10 +242,10 @@ def _restore_category(values: pa.ChunkedArray, comment: dict[str, Any]) -> pd.Se
     known = _values("", categories).cast(values.type)
     codes = pc.fill_null(pc.index_in(values, value_set=known), -1)
     # A NULL is a value of its own to index_in only where the set has one: it has none.
-    made = pd.Categorical.from_codes(
+    categorical = pd.Categorical.from_codes(
         codes.to_numpy(zero_copy_only=False), categories=categories, ordered=comment["ordered"]
     )
-    return pd.Series(made)
+    return pd.Series(categorical)
 
 
 def _writer(arrow: pa.DataType, escape: Callable[[str], str]) -> Callable[[Any], str]:

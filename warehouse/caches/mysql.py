@@ -14,21 +14,19 @@ import pymysql
 from pydantic import Field
 from pymysql.connections import Connection
 
+from warehouse.caches.cache_errors import SETTING, plain_errors
 from warehouse.caches.columns import NAME_CHARACTERS, ROW, StoredColumn, restore, store
+from warehouse.caches.statements import check_size, create_table, inserts
 from warehouse.errors import WarehouseError
 from warehouse.mysql.extract import open_extraction
 from warehouse.mysql.plan import Column, quote
-from warehouse.mysql.session import SAFE, connect, rows, translate, wait_as_long_as_it_takes
+from warehouse.mysql.session import connect, rows, wait_as_long_as_it_takes
 from warehouse.mysql.url import Server, parse_url
 from warehouse.settings import load_settings
 from warehouse.store.fixed_config import FixedConfig
 
-SETTING = "WAREHOUSE_CACHE_MYSQL_URL"
 PREFIX = "cache_"
 NEW, OLD = "__new", "__old"
-CHUNK_ROWS = 1_000
-STATEMENT_CHARACTERS = 1_000_000
-"""An INSERT ends at the row that goes past it: far below `max_allowed_packet`, but for that row."""
 
 LOCK_SECONDS = 10
 SWAP_SECONDS = 300
@@ -43,8 +41,6 @@ _TABLES = """
 SELECT table_name, table_comment FROM information_schema.tables
 WHERE table_schema = %s AND table_name IN (%s, %s, %s)
 """
-_DENIED = (1044, 1142, 1143, 1227)
-_GRANTS = "Its account needs SELECT, INSERT, CREATE, ALTER and DROP there: docs/caches.md."
 
 
 class MySQLCache(dg.IOManager):
@@ -76,7 +72,7 @@ class MySQLCache(dg.IOManager):
             )
         frame = without_index(obj)
         columns = store(frame)
-        with _plain_errors(self._server, f"{table} holds what it held before."):
+        with plain_errors(self._server, f"{table} holds what it held before."):
             self._write(table, asset, context.run_id, columns, len(frame), context.log.info)
         self._frames[table] = frame
         context.add_output_metadata(
@@ -98,7 +94,7 @@ class MySQLCache(dg.IOManager):
         """
         asset, table = _table_of(context)
         if table not in self._frames:
-            with _plain_errors(self._server, "Nothing was changed."):
+            with plain_errors(self._server, "Nothing was changed."):
                 self._frames[table] = self._read(table, asset)
         return self._frames[table].copy()
 
@@ -123,11 +119,11 @@ class MySQLCache(dg.IOManager):
                 # What a killed writer left.
                 rows(connection, f"DROP TABLE IF EXISTS {new}, {old}")
                 try:
-                    rows(connection, _create(new, columns, owner, connection.escape))
+                    rows(connection, create_table(new, columns, owner, connection.escape))
                     connection.begin()
                     ((packet,),) = rows(connection, "SELECT @@max_allowed_packet")
-                    for insert in _inserts(new, columns, count, connection.escape):
-                        _check_size(len(insert.encode()), packet, table, self._server)
+                    for insert in inserts(new, columns, count, connection.escape):
+                        check_size(len(insert.encode()), packet, table, self._server)
                         rows(connection, insert)
                     connection.commit()
                     swap = f"{new} TO {quote(table)}"
@@ -285,50 +281,6 @@ def _lock(connection: "Connection[Any]", name: str, say: Callable[[str], None]) 
             rows(connection, "SELECT RELEASE_LOCK(%s)", key)
 
 
-def _create(
-    table: str, columns: list[StoredColumn], owner: str, escape: Callable[[str], str]
-) -> str:
-    lines = [f"{quote(ROW)} BIGINT UNSIGNED NOT NULL PRIMARY KEY"]
-    for column in columns:
-        comment = escape(column.comment)
-        lines.append(f"{quote(column.name)} {column.mysql_type} NULL COMMENT {comment}")
-    return (
-        f"CREATE TABLE {table} ({', '.join(lines)}) "
-        f"ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4 COMMENT = {escape(owner)}"
-    )
-
-
-def _inserts(
-    table: str, columns: list[StoredColumn], count: int, escape: Callable[[str], str]
-) -> Iterator[str]:
-    """Yield INSERTs of many rows each."""
-    head = f"INSERT INTO {table} VALUES "
-    waiting: list[str] = []
-    size = 0
-    for start in range(0, count, CHUNK_ROWS):
-        numbers = [str(row) for row in range(start, min(start + CHUNK_ROWS, count))]
-        values = [column.literals(start, CHUNK_ROWS, escape) for column in columns]
-        for row in zip(numbers, *values, strict=True):
-            waiting.append(f"({','.join(row)})")
-            size += len(waiting[-1])
-            if size > STATEMENT_CHARACTERS:
-                yield head + ",".join(waiting)
-                waiting, size = [], 0
-    if waiting:
-        yield head + ",".join(waiting)
-
-
-def _check_size(size: int, packet: int, table: str, server: Server) -> None:
-    """See that the server takes an INSERT: of one that is too large it only hangs up."""
-    if size >= packet:
-        raise WarehouseError(
-            f"A row of {table} is too large for {server.name}: its INSERT takes {size:,} bytes, "
-            f"and max_allowed_packet is {packet:,}.",
-            safe=SAFE,
-            todo="Ask for a larger max_allowed_packet, or keep the asset with 'pickle_cache'.",
-        )
-
-
 def _frame(received: pa.Table, columns: list[Column]) -> pd.DataFrame:
     """Rebuild the values, bring the rows into their order, and give each column its dtype."""
     select = ", ".join([ROW, *(column.rebuild for column in columns)])
@@ -340,28 +292,3 @@ def _frame(received: pa.Table, columns: list[Column]) -> pd.DataFrame:
         exact = exact.sort_by(ROW)
     series = {column.name: restore(exact.column(column.name), column.comment) for column in columns}
     return pd.DataFrame(series, index=pd.RangeIndex(exact.num_rows), columns=list(series))
-
-
-@contextmanager
-def _plain_errors(server: Server, safe: str) -> Iterator[None]:
-    """Say what went wrong in words about the cache, and never with the password."""
-    try:
-        yield
-    except pymysql.MySQLError as error:
-        told = _reworded(translate(error, server))
-        denied = bool(error.args) and error.args[0] in _DENIED
-        raise WarehouseError(told.what, safe=safe, todo=_GRANTS if denied else told.todo) from None
-    except WarehouseError as error:
-        told = _reworded(error)
-        # What is safe there is the warehouse's file, which has no part in this.
-        kept = safe if told.safe == SAFE else told.safe
-        raise WarehouseError(told.what, safe=kept, todo=told.todo) from None
-
-
-def _reworded(error: WarehouseError) -> WarehouseError:
-    """Name the setting of the cache where an error names that of the source."""
-    what, safe, todo = (
-        text.replace("WAREHOUSE_MYSQL_URL", SETTING)
-        for text in (error.what, error.safe, error.todo)
-    )
-    return WarehouseError(what, safe=safe, todo=todo)

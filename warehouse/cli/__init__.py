@@ -4,9 +4,8 @@ see `exit_codes`.
 
 import click
 
-from warehouse.cli import build, query, sample, snapshots
+from warehouse.cli import build, doctor, query, sample, snapshots, status
 from warehouse.cli import dev as develop
-from warehouse.cli import inspect as look
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,8 +23,8 @@ for command in (
     develop.dev,
     query.sql,
     query.export,
-    look.status,
-    look.doctor,
+    status.status,
+    doctor.doctor,
     snapshots.history,
     snapshots.diff,
     snapshots.rollback,

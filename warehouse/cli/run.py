@@ -260,8 +260,8 @@ def _say_checks(result: dg.ExecuteInProcessResult) -> None:
 def _line(name: str, events: list[dict[str, Any]]) -> tuple[str, str, str, str]:
     """Return an asset's line; one with days has an event for each of them."""
     if "written" in events[0]:
-        there = events[0].get("dagster/row_count")  # not in time, if it takes long
-        rows = "" if there is None else f"{there:,}"
+        count = events[0].get("dagster/row_count")  # not in time, if it takes long
+        rows = "" if count is None else f"{count:,}"
         return name, rows, "", "view, written" if events[0]["written"] else "view, up to date"
     counts = [
         event[key]

@@ -6,7 +6,8 @@ import click
 
 from warehouse.cli.output import errors_for_people, show
 from warehouse.settings import load_settings
-from warehouse.store import snapshots
+from warehouse.store import publish, snapshots
+from warehouse.store.history import TABLE, find
 
 
 @click.command()
@@ -21,7 +22,7 @@ def history() -> None:
                     f"""
                     SELECT number, date_trunc('second', written_at) AS written_at, writer,
                       list_contains(?::BIGINT[], number) AS kept
-                    FROM {snapshots.TABLE} ORDER BY number
+                    FROM {TABLE} ORDER BY number
                     """,
                     params=[numbers],
                 )
@@ -40,8 +41,8 @@ def rollback(number: int) -> None:
     """
     with errors_for_people():
         settings = load_settings()
-        before = snapshots.find(settings.path, number)
-        with snapshots.write(
+        before = find(settings.path, number)
+        with publish.write(
             settings.path,
             keep=settings.keep_snapshots,
             memory_limit=settings.memory_limit,

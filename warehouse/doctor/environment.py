@@ -22,7 +22,7 @@ from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, failure, ok, warning
 from warehouse.settings import ROOT
 from warehouse.store import open_files as holders
-from warehouse.store import snapshots, tampering
+from warehouse.store import snapshots, staging, tampering
 
 TIMES = 3
 """A refresh needs so many times the warehouse's size for a moment."""
@@ -180,14 +180,14 @@ def _numbers(path: Path, house: Path, keep: int) -> Iterator[Finding]:
     newest = snapshots.newest(path)
     if newest is None or not house.is_dir():
         return
-    on_disk = snapshots.snapshots(house)
+    on_disk = snapshots.snapshot_folders(house)
     if later := snapshots.later(path):
         numbers = ", ".join(str(one.number) for one in later)
         yield warning(
             f"The link was set back by hand to snapshot {newest.number}; {numbers} came later.",
             "They stay until they are pruned: `just rollback NUMBER` makes one the newest again.",
         )
-    unlinked = snapshots.unlinked(house, newest)
+    unlinked = staging.unlinked(house, newest)
     for entry in unlinked if holders.writer(path) is None else []:
         yield warning(
             f"Snapshot {int(entry.name)} ({_size(entry)}) was written and never linked.",

@@ -24,8 +24,8 @@ def values(case: Case) -> Iterator[Finding]:
     settings = case.settings
     env, file = _environment(), _file()
     names = [name for name in KNOWN if name in env or name in file]
-    there = (ROOT / ".env").exists()
-    yield ok(f"{len(names)} of {len(KNOWN)} are set; .env is {'' if there else 'not '}there.")
+    has_file = (ROOT / ".env").exists()
+    yield ok(f"{len(names)} of {len(KNOWN)} are set; .env is {'' if has_file else 'not '}there.")
     for name in names:
         where = ".env" if name not in env else "environment"
         both = ", which wins over .env" if name in env and name in file else ""

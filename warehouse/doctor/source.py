@@ -11,9 +11,10 @@ from warehouse.doctor.findings import Finding, ok, warning
 from warehouse.errors import WarehouseError
 from warehouse.mysql import inspect
 from warehouse.mysql.plan import Days, check_days, quote
-from warehouse.mysql.session import plain_errors
+from warehouse.mysql.server_errors import plain_errors
 from warehouse.mysql.undated import ask_outside, is_led_by
-from warehouse.project.view_files import check_views, load_views
+from warehouse.project.view_files import load_views
+from warehouse.store.views import check_views
 
 """DuckDB may keep MySQL waiting for a moment while it writes; the usual 60 are plenty."""
 
@@ -118,10 +119,10 @@ def select(case: Case) -> Iterator[Finding]:
 
 def views(case: Case) -> Iterator[Finding]:
     """See that the views will work on the table's columns."""
-    there = load_views(KNOWN_TABLES)
+    views = load_views(KNOWN_TABLES)
     columns = {column.name: column.duckdb_type for column in case.plan.columns}
-    check_views(there, {ORDERS: columns, ORDERS_DAILY: columns})
-    yield ok(f"All {len(there)} views work on these columns.")
+    check_views(views, {ORDERS: columns, ORDERS_DAILY: columns})
+    yield ok(f"All {len(views)} views work on these columns.")
 
 
 def index(case: Case) -> Iterator[Finding]:

@@ -10,7 +10,8 @@ import pymysql
 from pymysql.connections import Connection
 
 from warehouse.errors import WarehouseError
-from warehouse.mysql.session import SAFE, error_number, optional, rows, translate
+from warehouse.mysql.server_errors import SAFE, error_number, translate
+from warehouse.mysql.session import optional, rows
 from warehouse.mysql.url import Server
 
 _KIND = """
@@ -105,8 +106,10 @@ def _broken(
         what = "is broken: a table, a column or a function that it names is gone"
         todo = "Ask the DBA to correct the view, or load from another one."
     else:
-        told = translate(error, server)
-        return WarehouseError(f"{name} cannot be read: {told.what}", safe=SAFE, todo=told.todo)
+        meaning = translate(error, server)
+        return WarehouseError(
+            f"{name} cannot be read: {meaning.what}", safe=SAFE, todo=meaning.todo
+        )
     return WarehouseError(f"{name} {what}.", safe=SAFE, todo=todo)
 
 

@@ -20,7 +20,7 @@ from warehouse.days.checksum import (
 )
 from warehouse.errors import WarehouseError
 from warehouse.mysql.plan import Column, Plan, quote
-from warehouse.mysql.session import SAFE
+from warehouse.mysql.server_errors import SAFE
 
 _TIMES = {
     Clock.UNIX_SECONDS: "UNIX_TIMESTAMP({c})",

@@ -17,15 +17,8 @@ from warehouse.errors import WarehouseError
 from warehouse.mysql.decode import Decoded, decode
 from warehouse.mysql.plan import Days, Plan, check_days, describe
 from warehouse.mysql.protocol import Result, prepare
-from warehouse.mysql.session import (
-    SAFE,
-    connect,
-    hang_up,
-    optional,
-    plain_errors,
-    stop,
-    wait_as_long_as_it_takes,
-)
+from warehouse.mysql.server_errors import SAFE, plain_errors
+from warehouse.mysql.session import connect, hang_up, optional, stop, wait_as_long_as_it_takes
 from warehouse.mysql.url import Server
 from warehouse.mysql.watch import Watch
 

@@ -17,15 +17,8 @@ from warehouse.days.fingerprint import Fingerprint
 from warehouse.mysql.checksum import check_columns, checksum, make_recipe
 from warehouse.mysql.inspect import Index, indexes
 from warehouse.mysql.plan import Days, Plan, check_days, quote
-from warehouse.mysql.session import (
-    connect,
-    hang_up,
-    optional,
-    plain_errors,
-    rows,
-    stop,
-    wait_as_long_as_it_takes,
-)
+from warehouse.mysql.server_errors import plain_errors
+from warehouse.mysql.session import connect, hang_up, optional, rows, stop, wait_as_long_as_it_takes
 from warehouse.mysql.undated import NOTHING, Outside, as_day, is_led_by, look_at_ends, sort_out
 from warehouse.mysql.url import Server
 from warehouse.mysql.watch import Watch

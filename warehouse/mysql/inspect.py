@@ -10,7 +10,8 @@ from typing import Any
 
 from pymysql.connections import Connection
 
-from warehouse.mysql.session import optional, plain_errors, rows
+from warehouse.mysql.server_errors import plain_errors
+from warehouse.mysql.session import optional, rows
 from warehouse.mysql.url import Server
 
 ROUND_TRIPS = 3
@@ -72,11 +73,11 @@ def writing_grants(connection: Connection[Any]) -> list[Grant] | None:
     Returns:
         None where the server does not tell.
     """
-    told = optional(connection, "SHOW GRANTS")
-    if not told:
+    grants = optional(connection, "SHOW GRANTS")
+    if not grants:
         return None
     found = []
-    for (text,) in told:
+    for (text,) in grants:
         if match := _GRANT.match(text):
             # Columns stand in brackets behind a privilege.
             names = re.sub(r" ?\([^)]*\)", "", match["privileges"]).upper().split(",")

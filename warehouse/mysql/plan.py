@@ -13,7 +13,8 @@ from warehouse.days.ranges import all_days
 from warehouse.errors import WarehouseError
 from warehouse.mysql.broken_views import check_source
 from warehouse.mysql.protocol import Field, close, prepare
-from warehouse.mysql.session import SAFE, as_connected, connect, optional, plain_errors, rows
+from warehouse.mysql.server_errors import SAFE, plain_errors
+from warehouse.mysql.session import as_connected, connect, optional, rows
 from warehouse.mysql.types import DATED, TYPES, TypeRule, kind_of, precision
 from warehouse.mysql.url import Server
 from warehouse.mysql.version import table_version

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pymysql.constants import FIELD_TYPE, FLAG
 
-from warehouse.mysql import decode
+from warehouse.mysql import decode, decode_times
 from warehouse.mysql.decode import Decoder
 from warehouse.mysql.protocol import Field
 
@@ -78,10 +78,10 @@ TYPES: dict[str, TypeRule] = {
     "double(m,d)": _text("DOUBLE", wire="CAST({c} AS CHAR)"),
     "bit(1)": TypeRule(decode.bits, pa.uint64(), "BOOLEAN", "CAST({w} AS {type})"),
     "bit": TypeRule(decode.bits, pa.uint64(), "UBIGINT"),
-    "date": TypeRule(decode.date, pa.int32(), "DATE", "DATE '1970-01-01' + {w}"),
-    "datetime": TypeRule(decode.moment, pa.int64(), "TIMESTAMP", "make_timestamp({w})"),
-    "timestamp": TypeRule(decode.moment, pa.int64(), "TIMESTAMPTZ", "make_timestamptz({w})"),
-    "time": TypeRule(decode.duration, pa.int64(), "INTERVAL", "to_microseconds({w})"),
+    "date": TypeRule(decode_times.date, pa.int32(), "DATE", "DATE '1970-01-01' + {w}"),
+    "datetime": TypeRule(decode_times.moment, pa.int64(), "TIMESTAMP", "make_timestamp({w})"),
+    "timestamp": TypeRule(decode_times.moment, pa.int64(), "TIMESTAMPTZ", "make_timestamptz({w})"),
+    "time": TypeRule(decode_times.duration, pa.int64(), "INTERVAL", "to_microseconds({w})"),
     "text": TypeRule(decode.text, pa.string(), "VARCHAR"),
     "enum": TypeRule(decode.text, pa.string(), "VARCHAR"),
     "set": TypeRule(decode.text, pa.string(), "VARCHAR"),

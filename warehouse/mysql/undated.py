@@ -12,12 +12,8 @@ from pymysql.connections import Connection
 from warehouse.console.text import counted
 from warehouse.mysql.inspect import Index, indexes
 from warehouse.mysql.plan import Days, Plan, quote
-from warehouse.mysql.session import (
-    connect,
-    plain_errors,
-    rows,
-    wait_as_long_as_it_takes,
-)
+from warehouse.mysql.server_errors import plain_errors
+from warehouse.mysql.session import connect, rows, wait_as_long_as_it_takes
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import pymysql
 
 from warehouse.errors import WarehouseError
-from warehouse.mysql.session import SAFE, connect, rows
+from warehouse.mysql.server_errors import SAFE
+from warehouse.mysql.session import connect, rows
 from warehouse.mysql.url import Server
 
 SILENCE_SECONDS = 15.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -21,13 +21,9 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import traverse_scope
 
 from warehouse.errors import WarehouseError
-from warehouse.project.lineage import trace
-from warehouse.project.quoting import literal, quoted
 from warehouse.settings import ROOT
 
 SQL_FOLDER = Path(__file__).parents[1] / "sql"
-REGISTRY = "view_files"
-"""The table that remembers which text each view in the file was made of."""
 
 _OWNER = r"(team:\w[\w-]*|[^\s@,]+@[^\s@,]+)"
 NOTES = {
@@ -70,7 +66,7 @@ class View:
 
     def at(self, line: int) -> str:
         """Name a place in the file as editors and terminals link it."""
-        return f"{_shown(self.file)}:{line}"
+        return f"{shown(self.file)}:{line}"
 
 
 def load_views(known_tables: Collection[str], folder: Path = SQL_FOLDER) -> list[View]:
@@ -138,17 +134,17 @@ def parse(file: Path) -> tuple[View, dict[str, int]]:
         statements = [s for s in sqlglot.parse(text, dialect="duckdb") if s is not None]
     except duckdb.Error as error:
         raise WarehouseError(
-            f"{_shown(file)}:{_line(error)}: {str(error).splitlines()[0]}",
+            f"{shown(file)}:{error_line(error)}: {str(error).splitlines()[0]}",
             todo="Correct the file.",
         ) from None
     except SqlglotError as error:
         raise WarehouseError(
-            f"{_shown(file)}:1: what this reads cannot be told: {str(error).splitlines()[0]}",
+            f"{shown(file)}:1: what this reads cannot be told: {str(error).splitlines()[0]}",
             todo="Write it in plainer SQL.",
         ) from None
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise WarehouseError(
-            f"{_shown(file)}:1: a view is one SELECT, and this file holds "
+            f"{shown(file)}:1: a view is one SELECT, and this file holds "
             f"{len(statements) or 'no'} statement{'s' * (len(statements) != 1)}"
             + (f" ({statements[0].key.upper()})." if len(statements) == 1 else "."),
             todo="Keep one SELECT in it, without a CREATE.",
@@ -168,7 +164,7 @@ def parse(file: Path) -> tuple[View, dict[str, int]]:
     return view, lines
 
 
-def _line(error: duckdb.Error) -> int:
+def error_line(error: duckdb.Error) -> int:
     """Return the line that DuckDB's error points at."""
     found = re.search(r"^LINE (\d+):", str(error), re.MULTILINE)
     return int(found[1]) if found else 1
@@ -202,137 +198,12 @@ def _comment(file: Path, text: str) -> tuple[str, dict[str, str]]:
         pattern, todo = NOTES[key]
         if not re.fullmatch(pattern, value):
             raise WarehouseError(
-                f"{_shown(file)}:{number}: {value or 'nothing'} is no {key}.", todo=todo
+                f"{shown(file)}:{number}: {value or 'nothing'} is no {key}.", todo=todo
             )
         notes[key] = value
     return " ".join(said).strip(), notes
 
 
-def _shown(file: Path) -> str:
+def shown(file: Path) -> str:
+    """Name a file as people look for it: from the repository, if it lies there."""
     return str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else str(file)
-
-
-def check_views(views: Sequence[View], tables: Mapping[str, Mapping[str, str]]) -> None:
-    """See that the views would work on tables of such columns, without any rows.
-
-    Views that read, at any depth, a table that is not given are passed over.
-
-    Args:
-        views: In an order in which they can be created.
-        tables: For each table its columns and their DuckDB types.
-
-    Raises:
-        WarehouseError: a view names what is not there; names file and line.
-    """
-    with duckdb.connect(config={"python_enable_replacements": False}) as connection:
-        there = set(tables)
-        for table, columns in tables.items():
-            listed = ", ".join(f"{quoted(name)} {type_}" for name, type_ in columns.items())
-            connection.execute(f"CREATE TABLE {quoted(table)} ({listed})")
-        for view in views:
-            if view.reads <= there:
-                _create(connection, view)
-                there.add(view.name)
-
-
-def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:
-    try:
-        connection.execute(f"CREATE OR REPLACE VIEW {quoted(view.name)} AS\n{view.sql}")
-    except duckdb.Error as error:
-        raise WarehouseError(
-            f"{view.at(max(_line(error) - 1, 1))}: {str(error).splitlines()[0]}",
-            safe="Nothing was changed: everyone still reads the last snapshot.",
-            todo="Correct the file, or the table that it reads.",
-        ) from None
-
-
-def write_views(
-    connection: duckdb.DuckDBPyConnection, views: Iterable[View], only: Collection[str]
-) -> list[str]:
-    """Create those views whose text is not yet in the file; drop those whose file is gone.
-
-    Returns:
-        The names of the views that were written.
-    """
-    connection.execute(
-        f"CREATE TABLE IF NOT EXISTS {REGISTRY} "
-        "(view_name VARCHAR, version VARCHAR, file VARCHAR, written_at TIMESTAMPTZ)"
-    )
-    views = list(views)
-    stored = stored_versions(connection)
-    for name in stored.keys() - {view.name for view in views}:
-        connection.execute(f"DROP VIEW IF EXISTS {quoted(name)}")
-        connection.execute(f"DELETE FROM {REGISTRY} WHERE view_name = ?", [name])
-    changed = [v for v in views if v.name in only and stored.get(v.name) != v.version]
-    there = _relations(connection)
-    for view in changed:
-        if missing := view.reads - there:
-            raise WarehouseError(
-                f"{view.name} reads {', '.join(sorted(missing))}, which the warehouse does not "
-                "hold yet.",
-                safe="Nothing was changed.",
-                todo="Build it with `just materialize`.",
-            )
-        _create(connection, view)
-        there.add(view.name)
-        connection.execute(f"COMMENT ON VIEW {quoted(view.name)} IS {literal(view.description)}")
-        connection.execute(f"DELETE FROM {REGISTRY} WHERE view_name = ?", [view.name])
-        connection.execute(
-            f"INSERT INTO {REGISTRY} VALUES (?, ?, ?, now())",
-            [view.name, view.version, _shown(view.file)],
-        )
-    _carry_comments(connection, views)
-    return [view.name for view in changed]
-
-
-def _carry_comments(connection: duckdb.DuckDBPyConnection, views: Iterable[View]) -> None:
-    """Give the columns of views the comments of those that they show unchanged."""
-    stored = stored_versions(connection)
-    columns = column_comments(connection)
-    for view in views:
-        if stored.get(view.name) != view.version:
-            continue
-        there = columns[view.name]
-        unchanged = trace(view.sql, list(there), columns).unchanged
-        for name, comment in there.items():
-            origin = unchanged.get(name)
-            there[name] = columns[origin.table][origin.name] if origin else None
-            if there[name] != comment:
-                connection.execute(
-                    f"COMMENT ON COLUMN {quoted(view.name)}.{quoted(name)} "
-                    f"IS {literal(there[name])}"
-                )
-
-
-def column_comments(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str | None]]:
-    """Return the columns of each table and view in the file, in order, with their comments."""
-    columns: dict[str, dict[str, str | None]] = {}
-    for relation, name, comment in connection.execute(
-        "SELECT table_name, column_name, comment FROM duckdb_columns() "
-        "WHERE schema_name = 'main' AND NOT internal ORDER BY table_oid, column_index"
-    ).fetchall():
-        columns.setdefault(relation, {})[name] = comment
-    return columns
-
-
-def stored_versions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Return the version of each view in the file."""
-    if REGISTRY not in _relations(connection):
-        return {}
-    return dict(
-        connection.execute(
-            f"SELECT view_name, version FROM {REGISTRY} "
-            "WHERE view_name IN (SELECT view_name FROM duckdb_views())"
-        ).fetchall()
-    )
-
-
-def _relations(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """Return the names of the tables and views in the file."""
-    return {
-        name
-        for (name,) in connection.execute(
-            "SELECT table_name FROM duckdb_tables() UNION ALL "
-            "SELECT view_name FROM duckdb_views() WHERE NOT internal"
-        ).fetchall()
-    }

@@ -14,17 +14,17 @@ import duckdb
 from warehouse.console.text import counted
 from warehouse.errors import WarehouseError
 from warehouse.project.quoting import quoted
-from warehouse.project.view_files import REGISTRY
 from warehouse.serve import queries
 from warehouse.serve.output import copy, keep_flat
 from warehouse.serve.query_errors import no_table
 from warehouse.store import cached_days as days
-from warehouse.store import ledger, snapshots
+from warehouse.store import history, ledger, snapshots
+from warehouse.store.views import REGISTRY
 
 MANIFEST = "_manifest.json"
 """Says what the folder is; a folder without it is not overwritten."""
 
-OWN_TABLES = frozenset({ledger.TABLE, snapshots.TABLE, days.TABLE, REGISTRY})
+OWN_TABLES = frozenset({ledger.TABLE, history.TABLE, days.TABLE, REGISTRY})
 """What the warehouse notes about itself: exported only when named."""
 
 
@@ -44,7 +44,7 @@ def export(
         path: The warehouse.
         folder: Replaced if it is an earlier export; made if it is not there.
         only: These tables and views, in place of all but the warehouse's own tables.
-        which: A kept snapshot, see `snapshots.find`; None for the newest.
+        which: A kept snapshot, see `history.find`; None for the newest.
         say: Told of each file.
 
     Raises:
@@ -53,19 +53,17 @@ def export(
     """
     folder = folder.absolute()
     _check_ours(folder)
-    number = snapshots.find(path, which).number if which is not None else None
-    opened = (
-        snapshots.open_newest(path) if number is None else snapshots.open_snapshot(path, number)
-    )
+    number = history.find(path, which).number if which is not None else None
+    opened = snapshots.open_newest(path) if number is None else history.open_snapshot(path, number)
     with opened as connection:
         keep_flat(connection)
-        there = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
-        by_lower = {name.lower(): name for name in there}
+        present = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
+        by_lower = {name.lower(): name for name in present}
         for name in only:
             if name.lower() not in by_lower:
-                raise no_table(name, there)
+                raise no_table(name, present)
         wanted = [by_lower[name.lower()] for name in only]
-        names = dict.fromkeys(wanted or (name for name in there if name not in OWN_TABLES))
+        names = dict.fromkeys(wanted or (name for name in present if name not in OWN_TABLES))
         side = folder.with_name(f".{folder.name}.{os.getpid()}.part")
         old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
         try:
@@ -100,8 +98,8 @@ def _check_ours(folder: Path) -> None:
     with suppress(OSError, ValueError, LookupError, TypeError):
         tables = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["tables"]
         ours = {MANIFEST, *(f"{name}.parquet" for name in tables)}
-    there = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
-    foreign = sorted(there - ours)
+    entries = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+    foreign = sorted(entries - ours)
     if foreign:
         raise WarehouseError(
             f"{folder} holds what no export of a warehouse wrote: {', '.join(foreign[:3])}"
@@ -122,7 +120,7 @@ def _write(connection: duckdb.DuckDBPyConnection, name: str, file: Path) -> int:
 
 
 def _number(connection: duckdb.DuckDBPyConnection) -> int:
-    ((number,),) = connection.execute(f"SELECT max(number) FROM {snapshots.TABLE}").fetchall()
+    ((number,),) = connection.execute(f"SELECT max(number) FROM {history.TABLE}").fetchall()
     return int(number)
 
 

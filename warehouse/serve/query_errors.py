@@ -56,11 +56,11 @@ def advice_on(error: duckdb.Error, connection: duckdb.DuckDBPyConnection) -> War
     return None
 
 
-def no_table(name: str, there: Sequence[str]) -> WarehouseError:
+def no_table(name: str, known: Sequence[str]) -> WarehouseError:
     """Return the error that a table is not there, with the nearest one of those that are."""
     return WarehouseError(
         f"There is no table or view {name}.",
-        todo=_nearest(name.rpartition(".")[2], there, "There are"),
+        todo=_nearest(name.rpartition(".")[2], known, "There are"),
     )
 
 

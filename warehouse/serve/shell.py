@@ -21,7 +21,7 @@ from pygments.lexers.sql import SqlLexer
 from warehouse.errors import WarehouseError
 from warehouse.serve import queries
 from warehouse.serve.query_errors import no_table
-from warehouse.store import snapshots
+from warehouse.store import history, snapshots
 
 HELP = """\
 SQL ends with a semicolon and may take several lines.
@@ -54,7 +54,7 @@ class Newest:
             self.close()
             self._connection = snapshots.open_newest(self.path)
             ((self.number,),) = self._connection.execute(
-                f"SELECT max(number) FROM {snapshots.TABLE}"
+                f"SELECT max(number) FROM {history.TABLE}"
             ).fetchall()
         return self._connection
 

@@ -14,8 +14,9 @@ from tabulate import tabulate
 
 from warehouse.console.text import counted
 from warehouse.errors import WarehouseError
-from warehouse.store import compare
-from warehouse.store.snapshots import Snapshot, find, kept
+from warehouse.store import compare, side_by_side
+from warehouse.store.history import find
+from warehouse.store.snapshots import Snapshot, kept
 
 SHOWN = 60
 """Longer values are shown in part, and say so."""
@@ -106,9 +107,9 @@ def diff(
     Args:
         path: The link that readers open.
         table: Or view.
-        old: See `snapshots.find`; None for the last one before `new` in which the table was
+        old: See `history.find`; None for the last one before `new` in which the table was
             different: many a snapshot changes other tables only.
-        new: See `snapshots.find`; None for the newest one.
+        new: See `history.find`; None for the newest one.
         key: The columns that tell rows apart; None for `compare.default_key`.
 
     Raises:
@@ -117,7 +118,7 @@ def diff(
     names = [key] if isinstance(key, str) else key
     while True:
         # Pruned meanwhile, what was meant is another one now, or an error that lists those kept.
-        with suppress(compare.Pruned):
+        with suppress(side_by_side.Pruned):
             return _found(path, table, old, new, names)
 
 
@@ -159,12 +160,12 @@ def _difference(
             f"Both are snapshot {new.number}: there is nothing to compare.",
             todo="`just history` lists what is kept.",
         )
-    with compare.attached(old, new) as connection:
+    with side_by_side.attached(old, new) as connection:
         before, after = (
-            compare.take(connection, side, snapshot, table)
+            side_by_side.take(connection, side, snapshot, table)
             for side, snapshot in (("old", old), ("new", new))
         )
-        columns = compare.common_columns(connection, before, after)
+        columns = side_by_side.common_columns(connection, before, after)
         key = _named(table, columns, names) if names else compare.default_key(connection, columns)
         repeated = compare.note_repeated(connection, key) if key else 0
         shown: list[Example] = []
@@ -199,21 +200,21 @@ def _difference(
 
 
 def _named(
-    table: str, columns: Sequence[compare.Column], names: Sequence[str]
-) -> list[compare.Column]:
+    table: str, columns: Sequence[side_by_side.Column], names: Sequence[str]
+) -> list[side_by_side.Column]:
     """Return the columns of these names.
 
     Raises:
         WarehouseError: one is not in both snapshots.
     """
-    there = {column.name.lower(): column for column in columns}
+    by_name = {column.name.lower(): column for column in columns}
     for name in names:
-        if name.lower() not in there:
+        if name.lower() not in by_name:
             raise WarehouseError(
                 f"{table} has no column {name} in both snapshots.",
                 todo=f"The key can be made of {', '.join(column.name for column in columns)}.",
             )
-    return [there[name.lower()] for name in names]
+    return [by_name[name.lower()] for name in names]
 
 
 def _notes(difference: Difference) -> list[str]:

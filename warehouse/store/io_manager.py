@@ -17,7 +17,7 @@ from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 
 from warehouse.errors import step
 from warehouse.settings import load_settings
-from warehouse.store import preview, snapshots
+from warehouse.store import preview, publish, snapshots
 from warehouse.store.fixed_config import FixedConfig
 from warehouse.store.stream import SCHEMA, TableStream, insert
 
@@ -93,20 +93,20 @@ def _metadata(
 ) -> dict[str, Any]:
     """Return what the UI shows of a stored table."""
     # A range of partitions shares this metadata: what is told of all is true of none of them.
-    told: dict[str, Any] = {}
+    about_rows: dict[str, Any] = {}
     if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
         count = "partition_row_count" if context.has_asset_partitions else "row_count"
         first = preview.first_rows(connection, DuckDbClient.get_select_statement(table_slice))
-        told = {f"dagster/{count}": rows, "preview": dg.MetadataValue.md(first)}
+        about_rows = {f"dagster/{count}": rows, "preview": dg.MetadataValue.md(first)}
     return {
-        **told,
+        **about_rows,
         "dagster/column_schema": column_schema(connection, table_slice.table),
         "dagster/storage_kind": "duckdb",
     }
 
 
 def part_of(run: dg.DagsterRun) -> str:
-    """Return what a run is a part of, for `snapshots.write`: itself, if nothing larger."""
+    """Return what a run is a part of, for `publish.write`: itself, if nothing larger."""
     return run.tags.get("dagster/backfill") or run.run_id
 
 
@@ -120,9 +120,9 @@ def next_snapshot(
     what: str,
     replacing: Sequence[str] = (),
 ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-    """Write a snapshot from within an asset or an op, see `snapshots.write`."""
+    """Write a snapshot from within an asset or an op, see `publish.write`."""
     settings = load_settings()
-    return snapshots.write(
+    return publish.write(
         settings.path,
         keep=settings.keep_snapshots,
         memory_limit=settings.memory_limit,
@@ -158,7 +158,7 @@ class SnapshotClient(DuckDbClient):
         whole = not context.has_asset_partitions or covers_all(
             context.asset_partition_keys, context.asset_partitions_def
         )
-        return snapshots.write(
+        return publish.write(
             self._path,
             keep=self._keep,
             memory_limit=self._memory_limit,

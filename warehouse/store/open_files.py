@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from warehouse.store.snapshots import FILE, FOLDER, writer_named
+from warehouse.store.snapshots import FILE, FOLDER
 from warehouse.store.tampering import UNALTERED
+from warehouse.store.write_lock import writer_named
 
 PROCESSES = Path("/proc")
 """Linux tells here which files a process has open. Elsewhere the readers are not known."""

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from warehouse.errors import WarehouseError
 from warehouse.settings import load_settings
-from warehouse.store import snapshots
+from warehouse.store import snapshots, staging
 
 SCHEMA = "main"
 PART_BYTES = 64 << 20
@@ -174,7 +174,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStre
         total += int(count)
         if batches.over:
             return total
-        snapshots.flush(connection)
+        staging.flush(connection)
 
 
 def _room_maker(connection: duckdb.DuckDBPyConnection, columns: int) -> Callable[[int], None]:
@@ -186,7 +186,7 @@ def _room_maker(connection: duckdb.DuckDBPyConnection, columns: int) -> Callable
 
     def make_room(size: int) -> None:
         nonlocal given
-        needed = snapshots.BASE_MB + columns * snapshots.COLUMN_MB + (2 * size >> 20)
+        needed = staging.BASE_MB + columns * staging.COLUMN_MB + (2 * size >> 20)
         if needed > given:
             given = needed
             settings.execute(f"SET memory_limit = '{needed}MB'")

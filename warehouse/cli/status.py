@@ -1,4 +1,4 @@
-"""The commands that say how things are."""
+"""The command `status`: what `status_report` found, as tables."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from warehouse.cli.exit_codes import ExitCode
 from warehouse.cli.output import errors_for_people
 from warehouse.cli.startup import importing_dagster
 from warehouse.console.text import counted
-from warehouse.errors import printable
 from warehouse.settings import Settings, load_settings
 from warehouse.store import open_files as holders
 
 if TYPE_CHECKING:
     from warehouse.assets.run_history import History
-    from warehouse.cli.warehouse_status import Asset, Kept, Outlook
+    from warehouse.cli.status_report import Asset, Kept, Outlook
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
@@ -40,13 +38,13 @@ def status() -> None:
 
 
 def _status(settings: Settings) -> None:
-    from warehouse.cli import warehouse_status as status
+    from warehouse.cli import status_report
 
     now = datetime.now(UTC)
     _say_writer(settings.path, now)
-    found = status.assets(settings.path)
+    found = status_report.assets(settings.path)
     _print(("asset", "rows", "loaded", "age", "source"), [_asset(asset, now) for asset in found])
-    kept = status.files(settings.path)
+    kept = status_report.files(settings.path)
     click.echo()
     _print(("snapshot", "size", "open in"), [_kept(snapshot) for snapshot in kept])
     click.echo()
@@ -57,7 +55,7 @@ def _status(settings: Settings) -> None:
         from warehouse.assets.automation import every_minutes
 
         tick = every_minutes(settings.freshness_minutes)
-    runs = status.outlook(found, history, settings.freshness_minutes, tick, now)
+    runs = status_report.outlook(found, history, settings.freshness_minutes, tick, now)
     header = ("asset", "freshness", "last run", "when", "result", "next load")
     _print(header, [_run(run, now) for run in runs])
     _say_more(settings.path, found, kept, history)
@@ -139,37 +137,6 @@ def _say_more(
     else:
         lines.append("Nothing is loaded by itself unless `just dev` runs.")
     click.echo("\n" + "\n".join(lines), err=True)
-
-
-@click.command()
-def doctor() -> None:
-    """Check everything that a load needs, and say how to mend what is wrong.
-
-    The settings, the connection to MySQL, the account's privileges, TLS, the table with its
-    columns and indexes, the disk, the installed versions, and what was left behind. MySQL is asked
-    about the table and for none of its rows, and nothing is changed. A line each: ok, warning or
-    failure, the last two with what to do. The exit code is 1 if anything fails.
-    """
-    from warehouse.doctor import examine
-    from warehouse.doctor.findings import Verdict
-
-    count = dict.fromkeys(Verdict, 0)
-    with errors_for_people():
-        for name, finding in examine():
-            count[finding.verdict] += 1
-            text = printable(finding.text)
-            click.echo(f"{finding.verdict.value:<11}  {name:<11}  {text}")
-            for line in printable(finding.todo).splitlines():
-                click.echo(f"{'':<11}  {'':<11}  -> {line}")
-    plural = (Verdict.WARNING, Verdict.FAILURE)
-    told = ", ".join(
-        f"{number} {verdict.value}{'s' * (number != 1 and verdict in plural)}"
-        for verdict, number in count.items()
-        if number
-    )
-    click.echo(f"\n{told}.", err=True)
-    if count[Verdict.FAILURE]:
-        sys.exit(ExitCode.FAILED)
 
 
 def _print(header: Sequence[str], lines: Sequence[Sequence[str]]) -> None:

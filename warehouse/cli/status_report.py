@@ -1,4 +1,4 @@
-"""How things are: what the file holds, how old it is, who reads it, and what comes next."""
+"""What `just status` reports: what the file holds, how old it is, who reads it, what comes next."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import duckdb
 from warehouse.assets.run_history import History, LastRun
 from warehouse.assets.tables import KNOWN_TABLES, SOURCES
 from warehouse.project.quoting import quoted
-from warehouse.project.view_files import REGISTRY
 from warehouse.store import ledger, preview, snapshots
 from warehouse.store import open_files as holders
+from warehouse.store.views import REGISTRY
 
 COUNTING_SECONDS = 0.5
 """For the rows of all views together: one over millions of rows takes longer by itself."""

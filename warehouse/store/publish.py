@@ -1,0 +1,180 @@
+"""A write becomes the newest snapshot as a whole, or leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import WarehouseError
+from warehouse.store import tampering
+from warehouse.store.disk_errors import SAFE, plain_errors
+from warehouse.store.history import find, latest_given, record
+from warehouse.store.snapshots import (
+    DAMAGED,
+    FILE,
+    FOLDER,
+    Snapshot,
+    check_name,
+    newest,
+    open_file,
+    snapshot_folders,
+    unreadable,
+)
+from warehouse.store.staging import clear_leftovers, clone, sync, transaction
+from warehouse.store.write_lock import note_writer, writing_alone
+
+
+@contextmanager
+def write(
+    path: Path,
+    *,
+    keep: int,
+    who: str,
+    memory_limit: str | None = None,
+    replacing: Sequence[str] = (),
+    base: Snapshot | None = None,
+    part_of: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Write a new snapshot: the caller's changes as a whole, or nothing.
+
+    Args:
+        path: The link that readers open.
+        keep: How many snapshots stay, the new one included.
+        who: Named to the next writer while it waits for this one.
+        memory_limit: DuckDB's, for this connection; None for little, until `make_room`.
+        replacing: Tables that the caller will create anew; gone when the `with` begins, so that
+            the file does not hold them twice.
+        base: The snapshot to start from instead of the newest one.
+        part_of: The run or backfill of which this write is a part. Its earlier parts are
+            no state that anybody asked for: they go first, and history counts what was asked for.
+        say: Told who is waited for.
+
+    Yields:
+        A connection to a private copy of the newest snapshot, in a transaction.
+
+    Raises:
+        WarehouseError: the folder cannot be written, the disk is full, or a view would no longer
+            work. The newest snapshot stays what it is on any error, the caller's included.
+    """
+    folder = path.parent / FOLDER
+    staging = folder / "staging"
+    check_name(path)
+    with plain_errors(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        _check_alone(path)
+        with writing_alone(folder, who, say):
+            current = newest(path)
+            # The base may have been pruned while this waited for another writer.
+            start = find(path, base.number) if base else current
+            if start:
+                _check_base(path, start, say)
+            clear_leftovers(folder, current)
+            latest = latest_given(path, current)
+            staging.mkdir()
+            try:
+                if start:
+                    clone(start.file, staging / FILE)
+                    # The copy goes to the disk while the caller waits for rows: else the commit
+                    # would wait for all of it.
+                    threading.Thread(
+                        target=sync, args=[staging / FILE], name="flush", daemon=True
+                    ).start()
+                with transaction(staging / FILE, memory_limit, replacing) as connection:
+                    yield connection
+                    _check_views(connection)
+                    number, parts = record(connection, latest, who, part_of)
+                _publish(staging, path, number, who)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+            _prune(folder, keep, parts)
+
+
+def _check_base(path: Path, start: Snapshot, say: Callable[[str], None]) -> None:
+    """See that the snapshot from which a write starts is whole, and say if it was changed.
+
+    Raises:
+        WarehouseError: it cannot be opened.
+    """
+    try:
+        # Open in this process with other options, it is whole as well.
+        with suppress(duckdb.ConnectionException):
+            open_file(start.file).close()
+    except DAMAGED as error:
+        raise unreadable(path, start, error) from None
+    for found in tampering.findings(start.number, start.file):
+        say(f"{found.what} This write starts from it. {found.todo}")
+
+
+def _check_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """See that no view in the file is broken by what was written.
+
+    Raises:
+        WarehouseError: one is; names it and what it misses.
+    """
+    for (view,) in connection.execute(
+        "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+    ).fetchall():
+        try:
+            connection.execute(f'DESCRIBE "{view}"')
+        except duckdb.Error as error:
+            raise WarehouseError(
+                f"The view {view} would no longer work: {str(error).splitlines()[0]}",
+                safe=SAFE,
+                todo=f"Change the file of {view} to what the new columns are, and run again.",
+            ) from None
+
+
+def _publish(staging: Path, path: Path, number: int, who: str) -> None:
+    """Make the staged file the newest snapshot. Durable before it is visible."""
+    folder = staging.parent
+    shutil.rmtree(staging / "spill", ignore_errors=True)
+    (staging / FILE).chmod(0o444)
+    tampering.seal(staging / FILE)
+    sync(staging / FILE)
+    sync(staging)
+    snapshot = folder / f"{number:06d}"
+    link = folder / "link"
+    link.symlink_to(Path(FOLDER) / snapshot.name / FILE)
+    try:
+        staging.rename(snapshot)
+        # Before the link: what has a higher number than this was never linked.
+        note_writer(folder, who, number)
+        sync(folder)
+        link.replace(path)
+    except BaseException:
+        link.unlink(missing_ok=True)
+        shutil.rmtree(snapshot, ignore_errors=True)
+        raise
+    sync(path.parent)
+
+
+def _prune(folder: Path, keep: int, parts: Collection[int]) -> None:
+    """Remove the earlier parts of the newest snapshot's whole, and the oldest of the others.
+
+    Who still reads one keeps reading: the open file lives on.
+    """
+    on_disk = snapshot_folders(folder)
+    replaced = [snapshot for snapshot in on_disk if int(snapshot.name) in parts]
+    others = [snapshot for snapshot in on_disk if snapshot not in replaced]
+    for snapshot in [*replaced, *others[:-keep]]:
+        shutil.rmtree(snapshot, ignore_errors=True)
+
+
+def _check_alone(path: Path) -> None:
+    """See that the folder's snapshots belong to this link and no other."""
+    for entry in os.scandir(path.parent):
+        if entry.is_symlink() and entry.name != path.name:
+            target = Path(entry.path).readlink()
+            if target.parts[:1] == (FOLDER,):
+                raise WarehouseError(
+                    f"{path.parent} already holds the warehouse {entry.name}.",
+                    safe="It was not touched.",
+                    todo="Give each warehouse a folder of its own: change WAREHOUSE_PATH.",
+                )
