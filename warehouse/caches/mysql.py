@@ -186,6 +186,7 @@ class MySQLCache(dg.IOManager):
 
     def _fetch(self, table: str, asset: str) -> pd.DataFrame:
         extraction = open_extraction(self._server, table, comment=f"{_owner(asset)} read")
+        extraction.begin()  # a table that was swapped meanwhile is planned anew
         received = pa.Table.from_batches(extraction.batches(), extraction.schema)
         columns = extraction.plan.columns
         return _frame(received, [column for column in columns if column.name != ROW])
