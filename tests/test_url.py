@@ -186,9 +186,7 @@ def test_what_doctor_shows_of_a_raw_one(warehouse_env: WarehouseEnv, password: s
 def test_nothing_of_it_is_left_anywhere(
     warehouse_env: WarehouseEnv, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    warehouse_env.configure(
-        mysql_url=url("Zq@Xvq/Kjz0"), cache_mysql_url=url("Zq@Xvq/Kjz0"), mysql_reader="pymysql"
-    )
+    warehouse_env.configure(mysql_url=url("Zq@Xvq/Kjz0"), cache_mysql_url=url("Zq@Xvq/Kjz0"))
     with pytest.raises(WarehouseError) as caught:
         run("mysql_orders")
     findings = [(name, finding) for name, finding in examine()]

@@ -118,7 +118,7 @@ def checksums(database: Database, key: tuple[str, ...]) -> tuple[int, int]:
     check_columns(plan, key, "changed")
     with ask_days(plan, DAYS, key=key, updated="changed") as asked:
         there = asked.counted(lambda _: None).fingerprints
-        connection, _ = load(database, "rows_of_a_day", "pymysql")
+        connection, _ = load(database, "rows_of_a_day")
         with connection:
             connection.execute(
                 f"CREATE TABLE {store_days.TABLE} AS SELECT 'loaded' AS table_name, "

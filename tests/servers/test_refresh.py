@@ -470,7 +470,7 @@ def test_an_update_of_any_id_that_is_not_the_newest(
             for hour, id_ in enumerate(MULTIPLES[name], 10)
         ],
     )
-    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql", daily_start=START)
+    warehouse_env.configure(mysql_url=server.url(), daily_start=START)
     env = warehouse_env
     env.run(DAILY, days=(str(START), str(date.today())))
     assert refresh(env) == []
@@ -509,9 +509,7 @@ def test_rows_of_no_day_are_counted_and_said(
     type_: str,
 ) -> None:
     make_undated(server, index, type_)
-    warehouse_env.configure(
-        mysql_url=server.url(), mysql_reader="pymysql", daily_start=START, max_shrink=1
-    )
+    warehouse_env.configure(mysql_url=server.url(), daily_start=START, max_shrink=1)
     rows = "rows" if index else "1 row"
     told = (
         "Left out, as rows of no day that is loaded: 2 rows without a day, "
@@ -546,7 +544,7 @@ def test_days_that_are_no_dates_are_counted(
         "SET sql_mode = 'ALLOW_INVALID_DATES'",
         "UPDATE orders SET order_date = '2026-02-30' WHERE id IN (0, 2, 3)",
     )
-    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql", daily_start=START)
+    warehouse_env.configure(mysql_url=server.url(), daily_start=START)
     main(["refresh"], standalone_mode=False)
     capfd.readouterr()
     main(["refresh"], standalone_mode=False)
@@ -557,7 +555,7 @@ def test_doctor_says_what_no_day_holds(
     server: Database, warehouse_env: WarehouseEnv, capfd: pytest.CaptureFixture[str]
 ) -> None:
     make_undated(server, "order_date, updated_at")
-    warehouse_env.configure(mysql_url=server.url(), mysql_reader="pymysql", daily_start=START)
+    warehouse_env.configure(mysql_url=server.url(), daily_start=START)
     main(["doctor"], standalone_mode=False)
     assert "2 rows without a day" in "".join(capfd.readouterr())
 

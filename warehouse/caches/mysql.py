@@ -189,6 +189,7 @@ class MySQLCache(dg.IOManager):
         extraction = open_extraction(
             self._server, whole_table(table), comment=f"{_owner(asset)} read"
         )
+        extraction.begin()  # a table that was swapped meanwhile is planned anew
         received = pa.Table.from_batches(extraction.batches(), extraction.schema)
         columns = extraction.plan.columns
         return _frame(received, [column for column in columns if column.name != ROW])

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.errors import WarehouseError
-from warehouse.store import tampering
+from warehouse.store import cached_days, history, ledger, tampering, views
 from warehouse.store.disk_errors import SAFE, plain_errors
 from warehouse.store.history import find, latest_given, record
 from warehouse.store.snapshots import (
@@ -21,6 +21,7 @@ from warehouse.store.snapshots import (
     FOLDER,
     Snapshot,
     check_name,
+    has_table,
     newest,
     open_file,
     snapshot_folders,
@@ -29,6 +30,9 @@ from warehouse.store.snapshots import (
 from warehouse.store.staging import clear_leftovers, clone, sync, transaction
 from warehouse.store.views import broken_views, drop_view
 from warehouse.store.write_lock import note_writer, writing_alone
+
+BOOKKEEPING = (ledger.TABLE, cached_days.TABLE, history.TABLE, views.REGISTRY)
+"""The tables that the warehouse keeps for itself."""
 
 
 @contextmanager
@@ -93,6 +97,7 @@ def write(
                     yield connection
                     _check_views(connection, say if force else None)
                     number, parts = record(connection, latest, who, part_of)
+                    _compact(connection)
                 _publish(staging, path, number, who)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
@@ -137,6 +142,13 @@ def _check_views(
             )
         drop_view(connection, view)
         leave_out(f"The view {view} no longer works, and is left out: {error}")
+
+
+def _compact(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write the tables of our own anew: what is added to one is a row group, and so a block."""
+    for table in BOOKKEEPING:
+        if has_table(connection, table):
+            connection.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table}")
 
 
 def _publish(staging: Path, path: Path, number: int, who: str) -> None:

@@ -70,7 +70,8 @@ def transaction(
         "memory_limit": memory_limit or f"{BASE_MB}MB",
         # The rows come one batch after the other: a second thread adds memory, not speed.
         "threads": 1,
-        # Row groups of large values are kept small: joined, they would not fit into memory.
+        # Row groups of large values are kept small: joined, they would not fit into memory. What
+        # grows by a few rows each time is compacted by `publish.write`.
         "max_vacuum_tasks": 0,
         "temp_directory": str(file.parent / "spill"),
         "python_enable_replacements": False,
