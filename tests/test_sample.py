@@ -230,6 +230,15 @@ def test_a_column_is_not_null_where_no_outer_join_adds_some(
     assert tuple(bool(one.flags & FLAG.NOT_NULL) for one in told) == not_null
 
 
+def test_a_roll_up_adds_nulls(connection: "Connection[Any]") -> None:
+    grouped = "SELECT segment, COUNT(*) AS customers FROM customers GROUP BY segment"
+    for sql, not_null in ((grouped, True), (f"{grouped} WITH ROLLUP", False)):
+        segment, _ = fields(connection, f"SELECT * FROM ({sql}) AS source LIMIT 0")
+        assert (segment.table, segment.column) == ("customers", "segment")
+        assert bool(segment.flags & FLAG.NOT_NULL) is not_null
+    assert (None, 1520) in ask(connection, f"{grouped} WITH ROLLUP")
+
+
 @pytest.mark.parametrize(
     "sql",
     [

@@ -21,7 +21,7 @@ class Origin:
         alias: What the query calls the table, or the derived table that the column comes through.
         table: The table's name.
         column: The column's name in it.
-        nullable: Whether the result may have NULL in it: an outer join adds some.
+        nullable: Whether the result may have NULL in it: outer joins and roll-ups add some.
         key: Whether the column is one of the primary key.
     """
 
@@ -76,7 +76,8 @@ def _origin(scope: Scope, projection: exp.Expr, tables: dict[str, Table]) -> Ori
         found = None
     if found is None:
         return None
-    nullable = found.nullable or column.table in _outer(scope.expression)
+    select = scope.expression
+    nullable = found.nullable or column.table in _outer(select) or _rolled_up(select)
     return replace(found, alias=column.table, nullable=nullable)
 
 
@@ -93,6 +94,12 @@ def _renamed(source: Scope, name: str, inner: list[str]) -> str:
     alias = parent.args.get("alias") if parent else None
     names = [one.name for one in alias.columns] if isinstance(alias, exp.TableAlias) else []
     return inner[names.index(name)] if name in names else name
+
+
+def _rolled_up(select: exp.Expr) -> bool:
+    """Whether a SELECT adds rows of totals, in which a grouped column is NULL."""
+    group = select.args.get("group")
+    return bool(group and any(group.args.get(kind) for kind in ("rollup", "cube", "grouping_sets")))
 
 
 def _outer(select: exp.Expr) -> set[str]:

@@ -32,7 +32,7 @@ from warehouse.sample.database import DESCRIBED, INFORMATION_SCHEMA, load
 from warehouse.sample.origins import origins
 from warehouse.sample.protocol import Column, ExactServer
 from warehouse.sample.tables import DATABASE, ORDERS, TABLES, Table
-from warehouse.sample.translate import named, with_clock, without_schema
+from warehouse.sample.translate import named, rolled_up, with_clock, without_schema
 
 USER = "sample"
 VERSION = "8.0.29-mysql-mimic"
@@ -227,8 +227,8 @@ class _Session(Session):  # type: ignore[misc]  # mysql-mimic ships no types
 
 
 def _translated(query: exp.Expr) -> exp.Expr:
-    """Return a query with the names of DuckDB's tables."""
-    query = without_schema(query)
+    """Return a query as DuckDB understands it, with the names of its tables."""
+    query = rolled_up(without_schema(query))
     for table in query.find_all(exp.Table):
         if table.db.lower() == "information_schema":
             named_so = exp.to_table(f"{INFORMATION_SCHEMA}{table.name.lower()}")

@@ -49,3 +49,13 @@ def without_schema(query: exp.Expr) -> exp.Expr:
         if node.text("db").lower() == DATABASE:
             node.set("db", None)
     return query
+
+
+def rolled_up(query: exp.Expr) -> exp.Expr:
+    """Write MySQL's `GROUP BY a, b WITH ROLLUP` as DuckDB's `GROUP BY ROLLUP (a, b)`."""
+    query = query.copy()
+    for group in query.find_all(exp.Group):
+        if group.args.get("rollup") and group.expressions:
+            group.set("rollup", [exp.Rollup(expressions=group.expressions)])
+            group.set("expressions", [])
+    return query
