@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -20,6 +21,7 @@ from traitlets.config import Config
 
 from warehouse.sample.generate import CSV
 from warehouse.sample.server import serve
+from warehouse.sample.tables import CUSTOMERS, ORDERS
 from warehouse.settings import ROOT
 
 FOLDER = ROOT / "notebooks"
@@ -52,7 +54,7 @@ def sample_warehouse(folder: Path) -> dict[str, str]:
         "TZ": "UTC",
     }
     for csv_file, selection in ((_a_day_earlier(folder), ()), (CSV, ("mysql_orders",))):
-        with serve(csv=csv_file) as server:
+        with serve(tables=(replace(ORDERS, csv=csv_file), CUSTOMERS)) as server:
             subprocess.run(
                 [sys.executable, "-m", "warehouse", "materialize", *selection],
                 cwd=ROOT,

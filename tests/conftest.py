@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import dagster as dg  # its import takes seconds, and not every test needs it
 
     from warehouse.assets.refresh import Comparison
+    from warehouse.project.project import Project
 
 TIMEOUT_SECONDS = 120
 
@@ -80,7 +82,52 @@ class WarehouseEnv:
         home.mkdir()
         (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
         monkeypatch.setenv("DAGSTER_HOME", str(home))
+        self.home = folder / "project"
         self.configure(path=self.path)
+
+    def own_project(self) -> Path:
+        """Give the warehouse a copy of the shipped files, which the test may change."""
+        if not self.home.exists():
+            for name in ("sql", "checks"):
+                shutil.copytree(ROOT / "warehouse" / name, self.home / name)
+            self.configure(home=self.home)
+        return self.home
+
+    def source(self, name: str, sql: str) -> Path:
+        """Write the file of a source, notes included."""
+        file = self.own_project() / "sql" / "sources" / f"{name}.sql"
+        file.write_text(sql + "\n", encoding="utf-8")
+        return file
+
+    def where(self, condition: str | None) -> None:
+        """Limit the orders, those by day as well."""
+        limited = f"select * from orders where {condition}" if condition else "select * from orders"
+        self.source("mysql_orders", limited)
+        daily = "-- days: order_date\n-- updated: updated_at\n-- key: id\n"
+        self.source("mysql_orders_daily", daily + limited)
+
+    def only(self, *names: str) -> None:
+        """Remove the files of all other sources, and of all views and checks."""
+        home = self.own_project()
+        for file in [*home.rglob("*.sql")]:
+            if file.parent.name != "sources" or file.stem not in names:
+                file.unlink()
+
+    @property
+    def project(self) -> Project:
+        """The files of the warehouse, as they are now."""
+        from warehouse.project.project import load_project
+
+        return load_project(self.home if self.home.exists() else None)
+
+    @property
+    def defs(self) -> dg.Definitions:
+        """What Dagster knows of them."""
+        from warehouse import definitions
+
+        if self.home.exists():
+            return definitions.build_definitions(self.project)
+        return definitions.defs
 
     @property
     def history(self) -> dg.DagsterInstance:
@@ -114,9 +161,9 @@ class WarehouseEnv:
         """
         from warehouse.cli.run import select
         from warehouse.days.calendar import range_tags
-        from warehouse.definitions import defs
 
-        keys = select(selection)
+        defs = self.defs
+        keys = select(selection, defs, self.project)
         limits = range_tags(*map(date.fromisoformat, days)) if days else {}
         try:
             return defs.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -125,17 +172,16 @@ class WarehouseEnv:
         except Exception as error:
             raise _cause(error) from None
 
-    def refresh(self, compared: Comparison | None = None) -> dg.ExecuteInProcessResult:
+    def refresh(self, compared: list[Comparison] | None = None) -> dg.ExecuteInProcessResult:
         """Run the job `refresh` in this process, after this comparison or after its own.
 
         Raises:
             WarehouseError: as the command line would show it.
         """
         from warehouse.assets.jobs import COMPARED, REFRESH
-        from warehouse.definitions import defs
 
         try:
-            return defs.resolve_job_def(REFRESH).execute_in_process(
+            return self.defs.resolve_job_def(REFRESH).execute_in_process(
                 instance=self._history(), resources={COMPARED: compared} if compared else None
             )
         except Exception as error:

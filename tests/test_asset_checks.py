@@ -6,10 +6,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from warehouse.assets.tables import KNOWN_TABLES
 
 from tests.conftest import WarehouseEnv
 from warehouse.assets.checks import FOLDER, build_checks, load_checks
-from warehouse.assets.tables import KNOWN_TABLES
 from warehouse.errors import WarehouseError
 from warehouse.project.view_files import load_views
 from warehouse.store import publish

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.conftest import WarehouseEnv
 from warehouse.cli.exit_codes import ExitCode
 from warehouse.sample.generate import CSV
 from warehouse.sample.server import serve
+from warehouse.sample.tables import CUSTOMERS, ORDERS
 from warehouse.settings import ROOT
 
 Row = dict[str, str]
@@ -33,7 +35,7 @@ def shop(tmp_path: Path, warehouse_env: WarehouseEnv) -> Iterator[Callable[[Row]
             writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows([*rows[:-1], {**rows[-1], "customer_id": "7", **change}])
-        server = serve(csv=file_of_orders)
+        server = serve(tables=(replace(ORDERS, csv=file_of_orders), CUSTOMERS))
         warehouse_env.configure(
             mysql_url=server.__enter__().url, daily_start=min(row["order_date"] for row in rows)
         )

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-
 from warehouse.assets.tables import KNOWN_TABLES
+
 from warehouse.project.view_files import load_views
 from warehouse.store.views import write_views
 

@@ -16,9 +16,9 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from warehouse.assets.tables import KNOWN_TABLES, ORDERS, ORDERS_DAILY
 
 from warehouse.assets.checks import load_checks
-from warehouse.assets.tables import KNOWN_TABLES, ORDERS, ORDERS_DAILY
 from warehouse.project.view_files import View, load_views
 from warehouse.sample.server import COLUMNS
 from warehouse.store.views import write_views

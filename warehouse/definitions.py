@@ -6,17 +6,16 @@ import logging
 
 import dagster as dg
 
-from warehouse.assets.checks import build_checks, load_checks
+from warehouse.assets.checks import build_checks
 from warehouse.assets.jobs import build_refresh
-from warehouse.assets.sensors import changed_days, stale_sources
-from warehouse.assets.sources import mysql_orders, mysql_orders_daily, orders_in_mysql
-from warehouse.assets.tables import KNOWN_TABLES
+from warehouse.assets.sensors import build_changed_days, stale_sources
+from warehouse.assets.sources import build_source, build_upstream
 from warehouse.assets.views import build_views
 from warehouse.caches.mysql import SmartMySQLIOManager
 from warehouse.caches.pickled import PickleIOManager
 from warehouse.console.progress import narrate
-from warehouse.project.view_files import load_views
-from warehouse.settings import ROOT
+from warehouse.project.project import Project, load_project
+from warehouse.settings import ROOT, load_settings
 from warehouse.store.io_manager import WarehouseIOManager
 
 
@@ -36,23 +35,28 @@ def narration(_: dg.InitLoggerContext) -> logging.Logger:
     return logger
 
 
-views = load_views(KNOWN_TABLES)
-checks = load_checks(views)
+def build_definitions(project: Project) -> dg.Definitions:
+    """Make all that Dagster knows of a project."""
+    views = list(project.views)
+    return dg.Definitions(
+        assets=[
+            *build_upstream(project.sources),
+            *(build_source(source, views) for source in project.sources),
+            build_views(views, project.by_name.keys()),
+        ],
+        asset_checks=[build_checks(list(project.checks), project.sources)],
+        jobs=[build_refresh(project)],
+        sensors=[stale_sources, build_changed_days(project)],
+        resources={
+            "io_manager": WarehouseIOManager(),
+            "mysql_cache": SmartMySQLIOManager(),
+            "pickle_cache": PickleIOManager(base_dir=str(ROOT / ".dagster" / "pickles")),
+        },
+        loggers={"narration": narration, "console": dg.colored_console_logger},
+        # One process: a step of its own would cost seconds to start, and one file has one writer.
+        executor=dg.in_process_executor,
+    )
 
-defs = dg.Definitions(
-    assets=[
-        *dg.with_source_code_references([orders_in_mysql, mysql_orders, mysql_orders_daily]),
-        build_views(views),
-    ],
-    asset_checks=[build_checks(checks)],
-    jobs=[build_refresh(checks)],
-    sensors=[stale_sources, changed_days],
-    resources={
-        "io_manager": WarehouseIOManager(),
-        "mysql_cache": SmartMySQLIOManager(),
-        "pickle_cache": PickleIOManager(base_dir=str(ROOT / ".dagster" / "pickles")),
-    },
-    loggers={"narration": narration, "console": dg.colored_console_logger},
-    # One process: a step of its own would cost seconds to start, and one file has one writer.
-    executor=dg.in_process_executor,
-)
+
+project = load_project(load_settings().home)
+defs = build_definitions(project)

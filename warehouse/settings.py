@@ -43,6 +43,11 @@ class Settings(BaseSettings):
         validate_default=True,
     )
 
+    home: FromRoot | None = Field(
+        None,
+        description="The folder that holds your `sql/` and `checks/`. Unset: those of this "
+        "repository, in `warehouse/`.",
+    )
     mysql_url: SecretStr | None = Field(
         None,
         description="Your MySQL or MariaDB, as `mysql+pymysql://user:password@host:3306/database`. "
@@ -53,15 +58,10 @@ class Settings(BaseSettings):
         description="One reader serves every server: `auto`. The names of the two that earlier "
         "versions had are still accepted, and mean the same.",
     )
-    orders_table: str = Field("orders", description="The table in MySQL that is loaded.")
-    orders_where: str | None = Field(
-        None,
-        description="Limits the load; your own SQL, sent to MySQL as it is: "
-        "`order_date >= CURRENT_DATE - INTERVAL 30 DAY`.",
-    )
     daily_start: Annotated[date, AfterValidator(_begun)] = Field(
         date(2025, 11, 1),
-        description="The first day of `mysql_orders_daily`; the last one is today, by UTC.",
+        description="The first day of sources with days, where the file says no other; the last "
+        "one is today.",
     )
     max_shrink: float = Field(
         0.5,
@@ -69,6 +69,10 @@ class Settings(BaseSettings):
         le=1,
         description="A load that would leave a table with fewer rows than this share allows to "
         "lose, or with none, is refused. 1 refuses nothing.",
+    )
+    connections: PositiveInt = Field(
+        4,
+        description="How many connections to MySQL a run may have that loads several sources.",
     )
     query_budget_seconds: PositiveFloat | None = Field(
         None, description="MySQL stops the query after so many seconds. Unset: no limit."

@@ -19,9 +19,11 @@ os.environ["WAREHOUSE_PATH"] = str(folder / "warehouse.duckdb")
 os.environ["DAGSTER_HOME"] = str(folder)
 
 from warehouse.assets import refresh  # noqa: E402
-from warehouse.assets.tables import ORDERS_DAILY  # noqa: E402
 from warehouse.cli import main as command_line  # noqa: E402
 from warehouse.cli.startup import importing_dagster  # noqa: E402
+from warehouse.project.project import load_project  # noqa: E402
+
+ORDERS_DAILY = "mysql_orders_daily"
 
 with importing_dagster():
     import dagster._core.storage.sqlite_storage  # noqa: F401  # as opening the history does
@@ -37,7 +39,8 @@ def main() -> None:
         command_line(words, standalone_mode=False)
     seconds = time.perf_counter() - began
     began = time.perf_counter()
-    refresh.difference(lambda _: None, "a benchmark")
+    daily = load_project().by_name[ORDERS_DAILY]
+    refresh.difference(daily, lambda _: None, "a benchmark")
     asked = time.perf_counter() - began
     versions = {name: version(name) for name in ("dagster", "duckdb", "pymysql")}
     print(json.dumps({"seconds": seconds, "fingerprint_seconds": asked, "versions": versions}))

@@ -20,7 +20,12 @@ def make_orders(database: Database, rows: Iterable[Row] = (), table: str = "orde
         + (" DEFAULT CURRENT_TIMESTAMP" if mysql_type == "timestamp" else "")
         for name, mysql_type, nullable, *_ in COLUMNS
     )
-    database.run(f"DROP TABLE IF EXISTS `{table}`", f"CREATE TABLE `{table}` ({columns})")
+    database.run(
+        f"DROP TABLE IF EXISTS `{table}`",
+        f"CREATE TABLE `{table}` ({columns})",
+        # The shipped project has a source of these, too.
+        "CREATE TABLE IF NOT EXISTS customers (id INT PRIMARY KEY, name VARCHAR(80))",
+    )
     insert(database, rows, table)
 
 

@@ -8,13 +8,13 @@ from datetime import date
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from warehouse.assets.tables import KEY, UPDATED
 
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import READER, Database
 from tests.servers.orders import insert, make_orders, order
 from tests.servers.test_once import reads_orders
 from warehouse.assets.refresh import compare, difference
-from warehouse.assets.tables import KEY, UPDATED
 from warehouse.cli import main
 from warehouse.days.ranges import ranges
 from warehouse.errors import WarehouseError

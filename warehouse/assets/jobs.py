@@ -1,6 +1,6 @@
-"""The job `refresh`: those days of `mysql_orders_daily` that changed, in one run and snapshot."""
+"""The job `refresh`: those days of the sources that changed, in one run and snapshot."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -11,17 +11,22 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 
-from warehouse.assets.checks import FRESH, check_keys, evaluate
-from warehouse.assets.load import ask, guard_shrink, left_out, origin, say_loaded, stream
-from warehouse.assets.refresh import Comparison, Difference, compare
-from warehouse.assets.tables import DAY_COLUMN, ORDERS_DAILY
-from warehouse.days.calendar import SEPARATOR, parse_days, span
+from warehouse.assets.checks import allowed_minutes, check_keys, evaluate
+from warehouse.assets.load import ask, guard_shrink, say_loaded, stream
+from warehouse.assets.receipts import left_out, origin
+from warehouse.assets.refresh import Comparison, Difference, compare_all
+from warehouse.assets.source_queries import calendar_of
+from warehouse.days.calendar import SEPARATOR
 from warehouse.days.ranges import all_days, ranges
-from warehouse.errors import WarehouseError, step
+from warehouse.days.zones import duckdb_day
+from warehouse.errors import SAFE, WarehouseError, step
 from warehouse.mysql.plan import Days
+from warehouse.project.check_files import FRESH
+from warehouse.project.project import Project
+from warehouse.project.quoting import quoted
+from warehouse.project.source_files import Source
 from warehouse.project.view_files import View
-from warehouse.store import cached_days as store_days
-from warehouse.store import snapshots
+from warehouse.store import cached_days
 from warehouse.store.io_manager import column_schema, next_snapshot
 from warehouse.store.stream import SCHEMA, insert
 
@@ -29,76 +34,97 @@ REFRESH = "refresh"
 COMPARED = "compared"
 
 
-@dg.resource(
-    config_schema={
-        "days": dg.Field(
-            dg.Noneable([str]),
-            is_required=False,
-            description=f"Days, 2026-11-01, and ranges of them, 2026-11-01{SEPARATOR}2026-11-30. "
-            "Without any: those whose fingerprints differ from the cache's.",
+def build_compared(project: Project) -> dg.ResourceDefinition:
+    """Make the resource that tells the job which days to load."""
+
+    @dg.resource(
+        config_schema={
+            "days": dg.Field(
+                dg.Noneable(dg.Map(str, [str])),  # type: ignore[no-untyped-call]
+                is_required=False,
+                description="By source, days (2026-11-01) and ranges of them "
+                f"(2026-11-01{SEPARATOR}2026-11-30). Without any: of every source with days those "
+                "whose fingerprints differ from the cache's.",
+            )
+        },
+        description="Which days the job loads.",
+    )
+    @contextmanager
+    def compared(context: dg.InitResourceContext) -> Iterator[list[Comparison]]:
+        assert context.log
+        named = context.resource_config.get("days")
+        if named:
+            yield [_chosen(project, name, days) for name, days in named.items()]
+            return
+        sources = [source for source in project.with_days if source.updated]
+        with compare_all(sources, context.log.info, f"job {REFRESH}") as comparisons:
+            yield comparisons
+
+    return compared
+
+
+def _chosen(project: Project, name: str, named: Collection[str]) -> Comparison:
+    """Return the comparison that finds the days that are named.
+
+    Raises:
+        WarehouseError: there is no such source with days, or no such day.
+    """
+    source = next((one for one in project.with_days if one.name == name), None)
+    if source is None:
+        known = ", ".join(one.name for one in project.with_days) or "none"
+        raise WarehouseError(
+            f"There is no source {name} with days.",
+            safe="Nothing was run.",
+            todo=f"Sources with days are: {known}.",
         )
-    },
-    description="Which days the job loads.",
-)
-@contextmanager
-def compared(context: dg.InitResourceContext) -> Iterator[Comparison]:
-    """Give the days that are named, or compare the cache with MySQL for the length of the run."""
-    assert context.log
-    chosen = context.resource_config.get("days")
-    if not chosen:
-        with compare(context.log.info, f"job {REFRESH}") as comparison:
-            yield comparison
-    else:
-        days = sorted({day for text in chosen for day in all_days(*parse_days(text))})
-        found = Difference(len(days), True, days)
-        yield Comparison([], lambda: found)
+    calendar = calendar_of(source)
+    days = sorted({day for text in named for day in all_days(*calendar.parse_days(text))})
+    found = Difference(len(days), True, days)
+    return Comparison(source, [], lambda: found)
 
 
-def run_config(days: Collection[date]) -> dict[str, Any]:
+def run_config(days: Mapping[str, Collection[date]]) -> dict[str, Any]:
     """Return what has the job load these days; without any, what has it compare by itself."""
-    named = [
-        f"{first}" if first == last else f"{first}{SEPARATOR}{last}" for first, last in ranges(days)
-    ]
+    named = {
+        source: [
+            f"{first}" if first == last else f"{first}{SEPARATOR}{last}"
+            for first, last in ranges(each)
+        ]
+        for source, each in days.items()
+    }
     return {"resources": {COMPARED: {"config": {"days": named}}}}
 
 
-def build_refresh(checks: list[View]) -> dg.JobDefinition:
-    """Make the job. It ends with the checks of the asset, as any run that loads it does."""
-    by_key = {
-        key: check for key, check in check_keys(checks).items() if check.group == ORDERS_DAILY
-    }
-    fresh = dg.AssetCheckKey(dg.AssetKey(ORDERS_DAILY), FRESH)
+def build_refresh(project: Project) -> dg.JobDefinition:
+    """Make the job. It ends with the checks of the assets, as any run that loads them does."""
 
     @dg.op(
         out=dg.Out(dg.Nothing, is_required=False),
-        description=f"Reads days of {ORDERS_DAILY} anew, into one snapshot, with an event for each "
-        "day. Those whose newest update differs are read while MySQL still counts.",
+        description="Reads days anew, into one snapshot, with an event for each day. Those whose "
+        "newest update differs are read while MySQL still counts.",
     )
     def load_changed_days(
-        context: dg.OpExecutionContext, compared: dg.ResourceParam[Comparison]
+        context: dg.OpExecutionContext, compared: dg.ResourceParam[list[Comparison]]
     ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-        if not compared.sure:
-            found = compared.result()
-            if not found.cached:
-                raise WarehouseError(
-                    f"{ORDERS_DAILY} was never loaded.",
-                    safe=snapshots.SAFE,
-                    todo=f"Load it and what reads it first: `just refresh`, or in the UI "
-                    f"`{ORDERS_DAILY}+`.",
-                )
-            if found.none:
-                context.log.info(found.words)
-                return
-        with step(f"Loading changed days of {ORDERS_DAILY}"):
-            yield from _load(context, compared)
-        for result in evaluate(context.instance, by_key, [*by_key, fresh]):
-            yield _evaluation(context.instance, result)
+        waiting = [one for one in compared if one.sure or not _agrees(context, one)]
+        if not waiting:
+            return
+        names = ", ".join(one.source.name for one in waiting)
+        with step(f"Loading changed days of {names}"):
+            yield from _load(context, list(project.views), waiting)
+        minutes = allowed_minutes(project.sources)
+        for name in (one.source.name for one in waiting):
+            checks = [check for check in project.checks if check.group == name]
+            by_key = check_keys(checks)
+            fresh = dg.AssetCheckKey(dg.AssetKey(name), FRESH)
+            for result in evaluate(context.instance, by_key, minutes, [*by_key, fresh]):
+                yield _evaluation(context.instance, result)
 
     @dg.job(
         name=REFRESH,
-        description=f"Compares each day of {ORDERS_DAILY} with MySQL, and loads those that differ "
-        "again: in one run, into one snapshot.",
-        resource_defs={COMPARED: compared},
+        description="Compares each day of the sources with days with MySQL, and loads those that "
+        "differ again: in one run, into one snapshot.",
+        resource_defs={COMPARED: build_compared(project)},
     )
     def refresh() -> None:
         load_changed_days()
@@ -106,24 +132,59 @@ def build_refresh(checks: list[View]) -> dg.JobDefinition:
     return refresh
 
 
+def _agrees(context: dg.OpExecutionContext, comparison: Comparison) -> bool:
+    """Whether nothing differs.
+
+    Raises:
+        WarehouseError: the source was never loaded.
+    """
+    found = comparison.result()
+    name = comparison.source.name
+    if not found.cached:
+        raise WarehouseError(
+            f"{name} was never loaded.",
+            safe=SAFE,
+            todo=f"Load it and what reads it first: `just refresh`, or in the UI `{name}+`.",
+        )
+    if found.none:
+        context.log.info(found.words)
+    return found.none
+
+
 def _load(
-    context: dg.OpExecutionContext, compared: Comparison
+    context: dg.OpExecutionContext, views: list[View], comparisons: list[Comparison]
 ) -> Iterator[dg.AssetMaterialization]:
     """Replace the days that differ, and drop those that are none any more."""
-    first, last = span()
-    whole = (compared.sure or compared.result().days) == all_days(first, last)
     events: list[dg.AssetMaterialization] = []
-    replacing = [f'{SCHEMA}."{ORDERS_DAILY}"'] if whole else []
-    with next_snapshot(context, ORDERS_DAILY, replacing) as connection:
-        for days in _in_turn(compared):
-            if not whole:
-                store_days.remove(connection, ORDERS_DAILY, DAY_COLUMN, days)
-            events += _read(context, connection, Days(DAY_COLUMN, tuple(ranges(days))))
-        store_days.forget(connection, ORDERS_DAILY, DAY_COLUMN, first, last)
-        guard_shrink(context, connection, ORDERS_DAILY)
-    told = left_out(compared.result().outside)
-    for event in events:
-        yield event.with_metadata({**event.metadata, **told}) if told else event
+    whole = {one.source.name for one in comparisons if _covers_all(one)}
+    replacing = [f'{SCHEMA}."{name}"' for name in sorted(whole)]
+    names = ", ".join(one.source.name for one in comparisons)
+    with next_snapshot(context, names, replacing) as connection:
+        for comparison in comparisons:
+            source = comparison.source
+            assert source.days
+            loaded: dict[date, dict[str, Any]] = {}
+            day_of_row = duckdb_day(quoted(source.days.name), source.days.zone)
+            for days in _in_turn(comparison):
+                if source.name not in whole:
+                    cached_days.remove(connection, source.name, day_of_row, days)
+                chosen = Days(source.days.name, tuple(ranges(days)), source.days.zone)
+                loaded.update(_read(context, connection, source, views, chosen))
+            outside = left_out(comparison.result().outside)
+            events += [
+                dg.AssetMaterialization(
+                    source.name, partition=day.isoformat(), metadata={**about, **outside}
+                )
+                for day, about in loaded.items()
+            ]
+            cached_days.forget(connection, source.name, day_of_row, *calendar_of(source).span)
+            guard_shrink(context, connection, source)
+    yield from events
+
+
+def _covers_all(comparison: Comparison) -> bool:
+    days = comparison.sure or comparison.result().days
+    return days == all_days(*calendar_of(comparison.source).span)
 
 
 def _in_turn(compared: Comparison) -> Iterator[list[date]]:
@@ -135,26 +196,27 @@ def _in_turn(compared: Comparison) -> Iterator[list[date]]:
 
 
 def _read(
-    context: dg.OpExecutionContext, connection: duckdb.DuckDBPyConnection, days: Days
-) -> Iterator[dg.AssetMaterialization]:
-    """Read some days with one SELECT, and say so of each."""
-    extraction = ask(context, ORDERS_DAILY, days)
+    context: dg.OpExecutionContext,
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    views: list[View],
+    days: Days,
+) -> dict[date, dict[str, Any]]:
+    """Read some days with one SELECT. Returns what is told of each of them."""
+    extraction = ask(context, source, days)
     rows_by_day: dict[date, int] = {}
-    rows = stream(context, ORDERS_DAILY, days, extraction, rows_by_day.update, guarded=False)
-    insert(connection, ORDERS_DAILY, rows)
-    told = {
+    rows = stream(context, source, views, days, extraction, rows_by_day.update, guarded=False)
+    insert(connection, source.name, rows)
+    about = {
         **origin(extraction),
         **rows.finish(connection),
-        "dagster/column_schema": column_schema(connection, ORDERS_DAILY),
+        "dagster/column_schema": column_schema(connection, source.name),
         "dagster/storage_kind": "duckdb",
     }
-    say_loaded(context, ORDERS_DAILY, extraction)
-    for day, count in rows_by_day.items():
-        yield dg.AssetMaterialization(
-            ORDERS_DAILY,
-            partition=day.isoformat(),
-            metadata={**told, "dagster/partition_row_count": count},
-        )
+    say_loaded(context, source.name, extraction)
+    return {
+        day: {**about, "dagster/partition_row_count": count} for day, count in rows_by_day.items()
+    }
 
 
 def _evaluation(

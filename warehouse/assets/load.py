@@ -10,15 +10,14 @@ import dagster as dg
 import duckdb
 
 from warehouse.assets.receipts import counts, left_out, make_receipt, origin
+from warehouse.assets.source_queries import calendar_of, query_of
 from warehouse.assets.source_server import source_server
 from warehouse.console.progress import Progress
 from warehouse.console.text import counted
-from warehouse.days.calendar import Calendar
 from warehouse.days.zones import duckdb_day
 from warehouse.errors import WarehouseError
 from warehouse.mysql.extract import Extraction, open_extraction
 from warehouse.mysql.plan import Days, Plan
-from warehouse.mysql.query import SourceQuery
 from warehouse.mysql.undated import NOTHING, Outside, count_outside
 from warehouse.project.quoting import literal, quoted
 from warehouse.project.source_files import Source
@@ -31,17 +30,6 @@ from warehouse.store.views import find_broken, stored_versions, table_columns, w
 
 Context = dg.AssetExecutionContext | dg.OpExecutionContext
 Result = dg.MaterializeResult[TableStream]
-
-
-def query_of(source: Source) -> SourceQuery:
-    """Return the SELECT of a source, which knows its file."""
-    return SourceQuery(source.name, source.sql, source.facts, source.at)
-
-
-def calendar_of(source: Source) -> Calendar:
-    """Return the days that a source has."""
-    assert source.days
-    return Calendar(source.start or load_settings().daily_start, source.days.zone)
 
 
 def load(

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, partial
 
-from warehouse.assets.source_server import source
-from warehouse.assets.tables import DAY_COLUMN, KEY, ORDERS_DAILY, UPDATED
+from warehouse.assets.source_queries import calendar_of, query_of
+from warehouse.assets.source_server import source_server
 from warehouse.console.text import counted
-from warehouse.days.calendar import span
 from warehouse.days.fingerprint import changed_days, surely_changed
 from warehouse.days.ranges import all_days, ranges
+from warehouse.days.zones import duckdb_day
+from warehouse.errors import SAFE, WarehouseError
 from warehouse.mysql.fingerprints import ask_days, check_fingerprints
 from warehouse.mysql.plan import Days, describe
 from warehouse.mysql.undated import NOTHING, Outside
+from warehouse.project.quoting import quoted
+from warehouse.project.source_files import Source
 from warehouse.settings import load_settings
-from warehouse.store import cached_days as store_days
-from warehouse.store import snapshots
+from warehouse.store import cached_days, snapshots
 from warehouse.store.stream import changed_columns
 
 
@@ -31,7 +33,7 @@ class Difference:
         compared: How many days were compared.
         cached: Whether any day was ever read.
         days: Those to read again.
-        gone: Those in the cache that `WAREHOUSE_DAILY_START` no longer counts among them.
+        gone: Those in the cache that lie before the first day, which was put later.
         columns: How the columns differ, if they do: all days are then to be read.
         outside: The rows in MySQL that belong to none of the days.
     """
@@ -65,64 +67,102 @@ class Difference:
             told.append(f"{len(self.days):,} of {self.compared:,} days {verb}: {shown}.")
         if self.gone:
             shown = _named(self.gone)
-            told.append(f"Before WAREHOUSE_DAILY_START, and to be dropped: {shown}.")
+            told.append(f"Before the first day, and to be dropped: {shown}.")
         return " ".join(filter(None, [*told, self.outside.words]))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A comparison that may still go on.
+    """A comparison of a source that may still go on.
 
     Attributes:
+        source: Whose days are compared.
         sure: Days to read again that are known already.
         result: Waits for MySQL to count, and returns all that differs.
     """
 
+    source: Source
     sure: list[date]
     result: Callable[[], Difference]
 
 
 @contextmanager
-def compare(say: Callable[[str], None], by: str) -> Iterator[Comparison]:
+def compare_all(
+    sources: Iterable[Source], say: Callable[[str], None], by: str
+) -> Iterator[list[Comparison]]:
+    """Compare several sources, see `compare`; each says its name if there are more than one."""
+    sources = list(sources)
+    with ExitStack() as comparisons:
+        yield [
+            comparisons.enter_context(
+                compare(one, partial(_say_of, say, one.name if len(sources) > 1 else ""), by)
+            )
+            for one in sources
+        ]
+
+
+def _say_of(say: Callable[[str], None], name: str, text: str) -> None:
+    say(f"{name}: {text}" if name else text)
+
+
+@contextmanager
+def compare(source: Source, say: Callable[[str], None], by: str) -> Iterator[Comparison]:
     """Ask MySQL for a fingerprint of each day, with one grouped query or two, and compare.
 
     Args:
+        source: With days.
         say: Told what is done.
         by: Who asks, for the comment in the query.
 
     Raises:
-        WarehouseError: MySQL cannot be asked.
+        WarehouseError: MySQL cannot be asked, or the source does not tell which days changed.
     """
     settings = load_settings()
-    first, last = span()
+    assert source.days
+    first, last = calendar_of(source).span
     days = all_days(first, last)
-    plan = describe(source(settings, say), settings.orders_table)
-    check_fingerprints(plan, DAY_COLUMN, KEY, UPDATED)
+    if source.updated is None:
+        raise WarehouseError(
+            f"{source.at()}: {source.name} has no note updated, so nothing tells which of its days "
+            "changed.",
+            safe=SAFE,
+            todo="Add `-- updated: updated_at`, the column with the time of a row's last change, "
+            f"or reload days by name: just materialize {source.name} --partition DAY",
+        )
+    plan = describe(source_server(settings, say), query_of(source))
+    key = source.key or tuple(column.name for column in plan.columns if column.key)
+    if not key:
+        raise WarehouseError(
+            f"{source.at()}: nothing tells the rows of {source.name} apart: it has no primary key.",
+            safe=SAFE,
+            todo="Add `-- key: id`, the columns that do, with commas between them.",
+        )
+    check_fingerprints(plan, source.days.name, key, source.updated)
     if not snapshots.newest(settings.path):
-        yield _known(say, Difference(len(days), False, days))
+        yield _known(source, say, Difference(len(days), False, days))
         return
     with snapshots.read(settings.path) as connection:
-        there = store_days.days(connection, ORDERS_DAILY)
-        columns = changed_columns(connection, ORDERS_DAILY, plan.no_rows) if there else ""
-        gone = sorted(day for day in there if not first <= day <= last)
-        if not there or columns:
-            yield _known(say, Difference(len(days), bool(there), days, gone, columns))
+        cached = cached_days.days(connection, source.name)
+        columns = changed_columns(connection, source.name, plan.no_rows) if cached else ""
+        gone = sorted(day for day in cached if not first <= day <= last)
+        if not cached or columns:
+            yield _known(source, say, Difference(len(days), bool(cached), days, gone, columns))
             return
         say(
-            f"Asking MySQL for a fingerprint of each day of `{settings.orders_table}` at "
-            f"{plan.server.name}: it counts, and sends a line a day."
+            f"Asking MySQL for a fingerprint of each day of {plan.named} at {plan.server.name}: it "
+            "counts, and sends a line a day."
         )
         with ask_days(
             plan,
-            Days(DAY_COLUMN, ((first, last),)),
-            key=KEY,
-            updated=UPDATED,
-            where=settings.orders_where,
-            comment=f"warehouse fingerprints of={ORDERS_DAILY} by={by}",
+            Days(source.days.name, ((first, last),), source.days.zone),
+            key=key,
+            updated=source.updated,
+            comment=f"warehouse fingerprints of={source.name} by={by}",
             budget_seconds=settings.query_budget_seconds,
         ) as asked:
-            cached = store_days.cached_days(connection, ORDERS_DAILY, DAY_COLUMN, asked.recipe)
-            sure = [] if asked.newest is None else surely_changed(days, asked.newest, cached)
+            day = duckdb_day(quoted(source.days.name), source.days.zone)
+            held = cached_days.cached_days(connection, source.name, day, asked.recipe)
+            sure = [] if asked.newest is None else surely_changed(days, asked.newest, held)
 
             if sure:
                 say(
@@ -133,26 +173,26 @@ def compare(say: Callable[[str], None], by: str) -> Iterator[Comparison]:
             @cache
             def result() -> Difference:
                 answer = asked.counted(say)
-                differ = sorted({*changed_days(days, answer.fingerprints, cached), *sure})
+                differ = sorted({*changed_days(days, answer.fingerprints, held), *sure})
                 found = Difference(len(days), True, differ, gone, outside=answer.outside)
                 if not found.none:
                     say(found.words)
                 return found
 
-            yield Comparison(sure, result)
+            yield Comparison(source, sure, result)
 
 
-def _known(say: Callable[[str], None], found: Difference) -> Comparison:
+def _known(source: Source, say: Callable[[str], None], found: Difference) -> Comparison:
     """Return a comparison that waits for nothing."""
     say(found.words)
-    return Comparison([], lambda: found)
+    return Comparison(source, [], lambda: found)
 
 
 def _named(days: list[date]) -> str:
-    return Days(DAY_COLUMN, tuple(ranges(days))).words
+    return Days("", tuple(ranges(days))).words
 
 
-def difference(say: Callable[[str], None], by: str) -> Difference:
+def difference(source: Source, say: Callable[[str], None], by: str) -> Difference:
     """Compare, and wait for the result, see `compare`."""
-    with compare(say, by) as comparison:
+    with compare(source, say, by) as comparison:
         return comparison.result()

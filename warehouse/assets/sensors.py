@@ -2,13 +2,14 @@
 
 import warnings
 from collections.abc import Iterator
+from datetime import date
 
 import dagster as dg
 
 from warehouse.assets.jobs import REFRESH, run_config
 from warehouse.assets.refresh import difference
-from warehouse.assets.tables import ORDERS_DAILY
 from warehouse.errors import step
+from warehouse.project.project import Project
 
 # Sources without a loader are selected by a parameter in beta; what is used of it here is tested.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -24,30 +25,44 @@ stale_sources = dg.AutomationConditionSensorDefinition(
 )
 
 
-@dg.sensor(
-    job_name=REFRESH,
-    minimum_interval_seconds=300,
-    default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Asks MySQL for a fingerprint of each day, and has those that differ from the "
-    "cache loaded again.",
-)
-def changed_days(
-    context: dg.SensorEvaluationContext,
-) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Ask once an interval, unless the run of the last time still goes on."""
-    asked_before = dg.RunsFilter(
+def build_changed_days(project: Project) -> dg.SensorDefinition:
+    """Make the sensor that has changed days loaded again, of every source that tells them."""
+
+    @dg.sensor(
         job_name=REFRESH,
-        statuses=[status for status in dg.DagsterRunStatus if status not in ENDED],
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Asks MySQL for a fingerprint of each day, and has those that differ from the "
+        "cache loaded again.",
     )
-    if context.instance.get_runs_count(asked_before):
-        yield dg.SkipReason("The days that were found to differ are still being loaded.")
-        return
-    with step("The sensor changed_days", "The whole text is in the tick's page of `just dev`."):
-        found = difference(context.log.info, "sensor changed_days")
-    if not found.cached:
-        yield dg.SkipReason(f"{ORDERS_DAILY} was never loaded; nothing loads it unasked.")
-    elif found.none:
-        yield dg.SkipReason(found.words)
-    else:
-        context.log.info(found.words)
-        yield dg.RunRequest(run_config=run_config(found.days))
+    def changed_days(
+        context: dg.SensorEvaluationContext,
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        """Ask once an interval, unless the run of the last time still goes on."""
+        asked_before = dg.RunsFilter(
+            job_name=REFRESH,
+            statuses=[status for status in dg.DagsterRunStatus if status not in ENDED],
+        )
+        if context.instance.get_runs_count(asked_before):
+            yield dg.SkipReason("The days that were found to differ are still being loaded.")
+            return
+        changed: dict[str, list[date]] = {}
+        reasons: list[str] = []
+        for source in project.with_days:
+            if not source.updated:
+                continue
+            where = "The whole text is in the tick's page of `just dev`."
+            with step(f"The sensor changed_days, comparing {source.name}", where):
+                found = difference(source, context.log.info, "sensor changed_days")
+            if not found.cached:
+                reasons.append(f"{source.name} was never loaded; nothing loads it unasked.")
+            elif found.days or found.gone:
+                changed[source.name] = found.days
+            else:
+                reasons.append(found.words)
+        if changed:
+            yield dg.RunRequest(run_config=run_config(changed))
+        else:
+            yield dg.SkipReason(" ".join(reasons) or "No source tells which of its days changed.")
+
+    return changed_days

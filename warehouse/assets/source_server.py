@@ -18,7 +18,7 @@ def source_server(settings: Settings, say: Callable[[str], None]) -> Server:
     server = _sample()
     say(
         "WAREHOUSE_MYSQL_URL is not set: the source is the embedded sample server, which "
-        f"speaks MySQL's protocol on port {server.port} over data/orders.csv."
+        f"speaks MySQL's protocol on port {server.port} over data/*.csv."
     )
     return server
 

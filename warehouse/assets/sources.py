@@ -1,7 +1,5 @@
 """The source assets: the only assets that touch MySQL, each with one SELECT a materialization."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
@@ -9,7 +7,8 @@ import dagster as dg
 
 from warehouse.assets.automation import STALE, by_automation
 from warehouse.assets.code_links import code_link
-from warehouse.assets.load import Result, calendar_of, load
+from warehouse.assets.load import Result, load
+from warehouse.assets.source_queries import calendar_of
 from warehouse.assets.source_server import source_server
 from warehouse.days.calendar import SEPARATOR
 from warehouse.days.zones import duckdb_day

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import time
 from collections.abc import Collection
@@ -13,14 +14,18 @@ from warehouse.cli.exit_codes import ExitCode
 from warehouse.cli.output import errors_for_people
 from warehouse.cli.startup import importing_dagster
 from warehouse.console.text import counted
+from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
     import dagster as dg
 
+    from warehouse.project.project import Project
+    from warehouse.project.source_files import Source
+
 
 @click.command()
 @click.argument("selection", required=False)
-@click.option("--partition", metavar="DAY", help="Only this day of mysql_orders_daily.")
+@click.option("--partition", metavar="DAY", help="Only this day of a source with days.")
 @click.option(
     "--partition-range", metavar="DAY...DAY", help="Only these days of it, with one query."
 )
@@ -31,8 +36,8 @@ def materialize(
     """Build everything, or what SELECTION names.
 
     SELECTION is an asset's name (orders_summary) or any of Dagster's selection expressions
-    (orders_cleaned+, group:analytics). Only mysql_orders and mysql_orders_daily ask MySQL; the
-    second one only if it is named, and without a day for all days.
+    (orders_cleaned+, group:analytics). Only sources ask MySQL; those with days only if they are
+    named, and without a day for all days.
 
     The exit code is 3 if all was built and published, and a check of severity error failed.
     """
@@ -44,28 +49,63 @@ def materialize(
 
 
 @click.command()
+@click.argument("sources", nargs=-1)
 @click.option("--force", is_flag=True, help="Publish a load that lost more rows than allowed.")
-def refresh(force: bool) -> None:
-    """Load again what changed: those days of mysql_orders_daily that differ from MySQL.
+def refresh(sources: tuple[str, ...], force: bool) -> None:
+    """Load again what changed: those days of the SOURCES that differ from MySQL.
 
-    A grouped query gives a fingerprint of each day; one more reads those that differ.
+    Without any it is every source with days whose file names the column of a row's last change
+    (`-- updated:`). A grouped query gives a fingerprint of each day; one more reads those that
+    differ.
 
     The exit code is 3 if the days are published, and a check of severity error failed.
     """
     with errors_for_people():
-        from warehouse.assets.refresh import compare
+        from warehouse.assets.refresh import compare_all
         from warehouse.console import progress
+        from warehouse.project.project import load_project
+        from warehouse.settings import load_settings
 
         began = time.monotonic()
         progress.begin_to_narrate()
-        with compare(progress.narrate, "just refresh") as compared:
-            if not compared.sure and (found := compared.result()).none:
-                click.echo(found.words)
+        chosen = _with_days(load_project(load_settings().home), sources)
+        with compare_all(chosen, progress.narrate, "just refresh") as comparisons:
+            compared = [one for one in comparisons if one.sure or not one.result().none]
+            for one in comparisons:
+                if one not in compared:
+                    click.echo(one.result().words)
+            if not compared:
                 return
             with importing_dagster():  # not before: this takes longest, and mostly nothing changed
                 from warehouse.cli.run import load_changed
             failed = load_changed(compared, began, force=force)
         _leave(failed)
+
+
+def _with_days(project: Project, names: Collection[str]) -> list[Source]:
+    """Return the sources with these names, or all that tell which of their days changed.
+
+    Raises:
+        WarehouseError: there is none.
+    """
+    known = {source.name: source for source in project.with_days}
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            raise WarehouseError(
+                f"There is no source {name} with days.",
+                safe="Nothing was run.",
+                todo=(f"Did you mean {close[0]}? " if close else "")
+                + f"Sources with days are: {', '.join(known) or 'none'}.",
+            )
+    chosen = [known[name] for name in names] or [one for one in known.values() if one.updated]
+    if not chosen:
+        raise WarehouseError(
+            "No source tells which of its days changed.",
+            safe="Nothing was run.",
+            todo="Write `-- days:` and `-- updated:` into the file of one, under sql/sources.",
+        )
+    return chosen
 
 
 def _leave(failed: Collection[dg.AssetCheckEvaluation]) -> None:

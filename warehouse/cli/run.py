@@ -12,18 +12,19 @@ import click
 import dagster as dg
 
 from warehouse.assets.jobs import COMPARED, REFRESH
-from warehouse.assets.load import FORCE_TAG
 from warehouse.assets.refresh import Comparison
 from warehouse.assets.run_history import history
-from warehouse.assets.tables import ORDERS_DAILY
+from warehouse.assets.source_queries import calendar_of
 from warehouse.assets.unexpected import for_people
 from warehouse.console import progress
 from warehouse.console.text import counted
-from warehouse.days.calendar import parse_day, parse_range, range_tags, span
-from warehouse.definitions import defs
+from warehouse.days.calendar import range_tags
+from warehouse.definitions import defs, project
 from warehouse.errors import WarehouseError
+from warehouse.project.project import Project
 from warehouse.settings import ROOT, load_settings
 from warehouse.store import snapshots
+from warehouse.store.io_manager import FORCE_TAG
 
 
 def run(
@@ -54,17 +55,17 @@ def run(
     progress.begin_to_narrate()
     with history() as instance:
         result = _execute_assets(instance, keys, days, force)
-        _summary(result, time.monotonic() - began)
+        _summary([result], time.monotonic() - began)
     return _failed(result)
 
 
 def load_changed(
-    compared: Comparison, began: float, *, force: bool = False
+    compared: list[Comparison], began: float, *, force: bool = False
 ) -> list[dg.AssetCheckEvaluation]:
     """Load those days again that differ from MySQL.
 
     Args:
-        compared: The comparison, which may still go on.
+        compared: The comparisons, which may still go on.
         began: When the refresh began, by the monotonic clock.
         force: As in `run`.
 
@@ -75,17 +76,22 @@ def load_changed(
         WarehouseError: the load failed.
         KeyboardInterrupt: somebody stopped it.
     """
+    results: list[dg.ExecuteInProcessResult] = []
     with history() as instance:
-        if compared.sure or compared.result().cached:
+        known = [one for one in compared if one.sure or one.result().cached]
+        if known:
             job = defs.resolve_job_def(REFRESH)
-            result = _execute(instance, job, force, resources={COMPARED: compared})
-        else:  # the first time, what reads it is written too
-            result = _execute_assets(instance, select(f"{ORDERS_DAILY}+"), span(), force)
-        found = compared.result()
-        if found.gone:
-            click.echo(f"{counted(len(found.gone), 'day')} dropped: before WAREHOUSE_DAILY_START.")
-        _summary(result, time.monotonic() - began, "MySQL was asked for no rows")
-    return _failed(result)
+            results.append(_execute(instance, job, force, resources={COMPARED: known}))
+        for one in compared:
+            if one not in known:  # the first time, what reads it is written too
+                keys = select(f"{one.source.name}+")
+                days = calendar_of(one.source).span
+                results.append(_execute_assets(instance, keys, days, force))
+        for one in compared:
+            if gone := one.result().gone:
+                click.echo(f"{counted(len(gone), 'day')} dropped: before the first day.")
+        _summary(results, time.monotonic() - began, "MySQL was asked for no rows")
+    return [check for result in results for check in _failed(result)]
 
 
 def _failed(result: dg.ExecuteInProcessResult) -> list[dg.AssetCheckEvaluation]:
@@ -136,43 +142,65 @@ def _execute(
         raise for_people("The run", error) from None
 
 
-def everything() -> dg.AssetSelection:
-    """Return what is built when nothing is named: what one SELECT of the whole table can build.
+def everything(project: Project) -> dg.AssetSelection:
+    """Return what is built when nothing is named: what the SELECTs of whole tables can build.
 
-    Loading `mysql_orders_daily` as well would ask MySQL for the same rows twice; the views that
-    read it are built as soon as it is there.
+    Loading the sources with days as well would ask MySQL for the same rows twice; the views that
+    read one are built as soon as it is there.
     """
     path = load_settings().path
-    daily = dg.AssetSelection.assets(ORDERS_DAILY)
-    if snapshots.newest(path):
+    chosen: dg.AssetSelection = dg.AssetSelection.all()
+    for source in project.with_days:
+        daily = dg.AssetSelection.assets(source.name)
+        chosen = chosen - daily
+        if not snapshots.newest(path):
+            chosen = chosen - daily.downstream()
+            continue
         with snapshots.read(path) as connection:
-            if snapshots.count(connection, ORDERS_DAILY):
-                return dg.AssetSelection.all() - daily
-    return dg.AssetSelection.all() - daily.downstream()
+            if not snapshots.has_table(connection, source.name):
+                chosen = chosen - daily.downstream()
+    return chosen
 
 
 def _days(
     keys: list[dg.AssetKey], partition: str | None, partition_range: str | None
 ) -> tuple[date, date] | None:
     """Return the first and the last day to load, or None if nothing chosen has days."""
-    if dg.AssetKey(ORDERS_DAILY) not in keys:
+    daily = [source for source in project.with_days if dg.AssetKey(source.name) in keys]
+    names = ", ".join(source.name for source in daily)
+    if not daily:
         if partition or partition_range:
+            known = ", ".join(source.name for source in project.with_days)
             raise WarehouseError(
                 "None of the chosen assets has days.",
                 safe="Nothing was run.",
-                todo=f"Name {ORDERS_DAILY}, or leave out the days.",
+                todo=f"Name one that has ({known}), or leave out the days.",
             )
         return None
+    if len({calendar_of(source) for source in daily}) > 1:
+        raise WarehouseError(
+            f"{names} do not have the same days.",
+            safe="Nothing was run.",
+            todo="Load them one after the other.",
+        )
     if partition and partition_range:
         raise WarehouseError("Name one day or a range of days, not both.", safe="Nothing was run.")
+    calendar = calendar_of(daily[0])
     if partition:
-        day = parse_day(partition)
+        day = calendar.parse_day(partition)
         return day, day
-    return parse_range(partition_range) if partition_range else span()
+    return calendar.parse_range(partition_range) if partition_range else calendar.span
 
 
-def select(selection: str | None) -> list[dg.AssetKey]:
+def select(
+    selection: str | None, defs: dg.Definitions = defs, project: Project = project
+) -> list[dg.AssetKey]:
     """Return the assets that a selection means, in Dagster's own selection language.
+
+    Args:
+        selection: None for `everything`.
+        defs: Where the assets are.
+        project: What they were made of.
 
     Raises:
         WarehouseError: it names what is not there.
@@ -185,7 +213,7 @@ def select(selection: str | None) -> list[dg.AssetKey]:
         "'key:orders_summary or key:order_stats'.",
     )
     try:
-        chosen = dg.AssetSelection.from_string(selection) if selection else everything()
+        chosen = dg.AssetSelection.from_string(selection) if selection else everything(project)
         if keys := sorted(chosen.resolve(graph)):
             return keys
         raise wrong
@@ -203,12 +231,12 @@ def select(selection: str | None) -> list[dg.AssetKey]:
 
 
 def _summary(
-    result: dg.ExecuteInProcessResult, seconds: float, no_rows: str = "MySQL was not asked"
+    results: list[dg.ExecuteInProcessResult], seconds: float, no_rows: str = "MySQL was not asked"
 ) -> None:
     """Print what was built, what MySQL was asked, and where to look next."""
     rows = [("asset", "rows", "seconds", "")]
     built: dict[str, list[dict[str, Any]]] = {}
-    for event in result.get_asset_materialization_events():
+    for event in [e for result in results for e in result.get_asset_materialization_events()]:
         metadata: dict[str, Any] = {
             key: value.value
             for key, value in event.step_materialization_data.materialization.metadata.items()
@@ -230,7 +258,7 @@ def _summary(
     answer = {0: no_rows, 1: "MySQL was asked for the rows once"}.get(
         selects, f"MySQL was asked for rows {selects} times"
     )
-    _say_checks(result)
+    _say_checks([e for result in results for e in result.get_asset_check_evaluations()])
     click.echo(
         f"\n{counted(len(built), 'asset')} in {seconds:.1f} s. {answer}.\n"
         f"{shown}: snapshot {snapshot.number}, {size / 1e6:.1f} MB.\n"
@@ -243,9 +271,8 @@ def _loads(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({event.get("query"): event for event in events}.values())
 
 
-def _say_checks(result: dg.ExecuteInProcessResult) -> None:
+def _say_checks(evaluations: list[dg.AssetCheckEvaluation]) -> None:
     """Print how many checks passed, and each that did not."""
-    evaluations = result.get_asset_check_evaluations()
     failed = [check for check in evaluations if not check.passed]
     if not evaluations:
         return
@@ -272,5 +299,6 @@ def _line(name: str, events: list[dict[str, Any]]) -> tuple[str, str, str, str]:
     if not counts:  # a Python object, kept by pickle_cache
         return name, "", "", ""
     seconds = sum(load.get("seconds", 0.0) for load in _loads(events))
-    days = f", {counted(len(events), 'day')}" * (name == ORDERS_DAILY)
+    source = project.by_name.get(name)
+    days = f", {counted(len(events), 'day')}" * bool(source and source.days)
     return name, f"{sum(counts):,}", f"{seconds:.1f}", f"table{days}"

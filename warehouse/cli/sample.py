@@ -22,7 +22,7 @@ def sample_mysql(port: int) -> None:
 
     with errors_for_people(), serve(port, on_query=show) as server:
         click.echo(
-            f"A MySQL-protocol server over data/orders.csv, until Ctrl-C. In another terminal:\n"
+            f"A MySQL-protocol server over data/*.csv, until Ctrl-C. In another terminal:\n"
             f"  WAREHOUSE_MYSQL_URL={server.url} just materialize",
             err=True,
         )

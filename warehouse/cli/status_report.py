@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.assets.run_history import History, LastRun
-from warehouse.assets.tables import KNOWN_TABLES, SOURCES
+from warehouse.project.project import BOOKKEEPING
 from warehouse.project.quoting import quoted
 from warehouse.store import ledger, preview, snapshots
 from warehouse.store import open_files as holders
@@ -80,7 +80,7 @@ def assets(path: Path) -> list[Asset]:
     """
     with snapshots.read(path) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        bookkeeping = {*KNOWN_TABLES, REGISTRY} - {*SOURCES}
+        bookkeeping = {*BOOKKEEPING, REGISTRY}
         found = {
             name: view
             for name, view in connection.execute(_ASSETS).fetchall()

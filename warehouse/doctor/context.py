@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import cached_property
 from typing import Any
 
 from pymysql.connections import Connection
 
-from warehouse.assets.source_server import source
+from warehouse.assets.source_queries import query_of
+from warehouse.assets.source_server import source_server
+from warehouse.errors import WarehouseError
 from warehouse.mysql.plan import Plan, make_plan
 from warehouse.mysql.session import connect
 from warehouse.mysql.url import Server
+from warehouse.project.project import Project, load_project
+from warehouse.project.source_files import Source
 from warehouse.settings import Settings, load_settings
 
 
@@ -38,7 +43,7 @@ class Case:
     @cached_property
     def server(self) -> Server:
         """The MySQL of the settings, or the sample server."""
-        return source(self.settings, lambda _: None)
+        return source_server(self.settings, lambda _: None)
 
     @cached_property
     def connection(self) -> Connection[Any]:
@@ -47,6 +52,25 @@ class Case:
         return self._open.enter_context(connect(self.server, budget_seconds=budget))
 
     @cached_property
-    def plan(self) -> Plan:
-        """What a load would make of the table."""
-        return make_plan(self.connection, self.server, self.settings.orders_table)
+    def project(self) -> Project:
+        """The files of the project."""
+        return load_project(self.settings.home)
+
+    @cached_property
+    def plans(self) -> dict[str, Plan | WarehouseError]:
+        """What a load would make of each source, or why there would be none."""
+        plans: dict[str, Plan | WarehouseError] = {}
+        for source in self.project.sources:
+            try:
+                plans[source.name] = make_plan(self.connection, self.server, query_of(source))
+            except WarehouseError as error:
+                plans[source.name] = error
+        return plans
+
+    @property
+    def planned(self) -> Iterator[tuple[Source, Plan]]:
+        """The sources that can be loaded."""
+        for source in self.project.sources:
+            plan = self.plans[source.name]
+            if isinstance(plan, Plan):
+                yield source, plan

@@ -1,22 +1,21 @@
-"""The checks of MySQL: the connection, the account, and the table. No row is asked for."""
+"""The checks of MySQL: the connection, the account, and each source. No row is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from warehouse.assets.tables import DAY_COLUMN, KNOWN_TABLES, ORDERS, ORDERS_DAILY, UPDATED
-from warehouse.days.calendar import span
+from warehouse.assets.source_queries import calendar_of
 from warehouse.doctor.context import Case
-from warehouse.doctor.findings import Finding, ok, warning
+from warehouse.doctor.findings import Finding, failure, ok, warning
 from warehouse.errors import WarehouseError
 from warehouse.mysql import inspect
-from warehouse.mysql.plan import Days, check_days, quote
+from warehouse.mysql.checksum import stored_name
+from warehouse.mysql.columns import quote
+from warehouse.mysql.plan import Days, Plan, check_days
 from warehouse.mysql.server_errors import plain_errors
 from warehouse.mysql.undated import ask_outside, is_led_by
-from warehouse.project.view_files import load_views
-from warehouse.store.views import check_views
-
-"""DuckDB may keep MySQL waiting for a moment while it writes; the usual 60 are plenty."""
+from warehouse.project.source_files import DayColumn, Source
+from warehouse.store.views import find_broken
 
 
 def connection(case: Case) -> Iterator[Finding]:
@@ -67,8 +66,7 @@ def privileges(case: Case) -> Iterator[Finding]:
         server = case.server
         yield warning(
             f"The account can write: {shown}. The warehouse only reads, in read-only sessions.",
-            "Use an account with no more than\n"
-            f"GRANT SELECT ON {quote(server.database)}.{quote(case.settings.orders_table)} TO …;",
+            f"Use an account with no more than\nGRANT SELECT ON {quote(server.database)}.* TO …;",
         )
     else:
         yield ok("The account can write nothing.")
@@ -90,85 +88,109 @@ def limits(case: Case) -> Iterator[Finding]:
         yield ok("A query may take as long as it takes.")
 
 
-def table(case: Case) -> Iterator[Finding]:
-    """See that the table is there, and that each column has a type that can be loaded."""
-    plan = case.plan
-    yield ok(
-        f"`{plan.table}`: {len(plan.columns)} columns, each with a rule for its type; about "
-        f"{plan.rows_estimate:,} rows."
-    )
-    if plan.hidden:
-        yield warning(
-            f"The account may not read all columns of `{plan.table}`: a load leaves out "
-            f"{plan.hidden}.",
-            "Ask for SELECT on the table, if they are needed.",
-        )
-    if plan.binlog:
-        yield ok(f"The binary log stands at {plan.binlog}: receipts will say so.")
-    else:
-        yield ok("The binary log's position is not noted: there is none, or it may not be seen.")
-
-
-def select(case: Case) -> Iterator[Finding]:
-    """See that MySQL takes the load's own SELECT: its privileges, and the operator's WHERE."""
-    where = case.settings.orders_where
-    sql = case.plan.select(where, "warehouse doctor: no rows")
-    inspect.check_select(case.connection, case.server, sql)
-    yield ok(f"MySQL accepts the SELECT{' with WAREHOUSE_ORDERS_WHERE' * bool(where)}.")
+def sources(case: Case) -> Iterator[Finding]:
+    """See that MySQL takes the SELECT of each source, and that each column can be loaded."""
+    with plain_errors(case.server):
+        for name, plan in case.plans.items():
+            if isinstance(plan, WarehouseError):
+                yield failure(f"{name}: {plan.what}", plan.todo)
+                continue
+            about = f"; about {plan.rows_estimate:,} rows" if plan.rows_estimate else ""
+            yield ok(
+                f"{name}: {plan.named}, {len(plan.columns)} columns, each with a rule for its "
+                f"type{about}."
+            )
+            if plan.hidden:
+                yield warning(
+                    f"{name}: the account may not read all columns of {plan.named}: a load leaves "
+                    f"out {plan.hidden}.",
+                    "Ask for SELECT on the table, if they are needed.",
+                )
+    for _, plan in case.planned:
+        if plan.binlog:
+            yield ok(f"The binary log stands at {plan.binlog}: receipts will say so.")
+        else:
+            yield ok(
+                "The binary log's position is not noted: there is none, or it may not be seen."
+            )
+        break
 
 
 def views(case: Case) -> Iterator[Finding]:
-    """See that the views will work on the table's columns."""
-    views = load_views(KNOWN_TABLES)
-    columns = {column.name: column.duckdb_type for column in case.plan.columns}
-    check_views(views, {ORDERS: columns, ORDERS_DAILY: columns})
-    yield ok(f"All {len(views)} views work on these columns.")
+    """See that the views will work on the columns of the sources."""
+    columns = {
+        source.name: {column.name: column.duckdb_type for column in plan.columns}
+        for source, plan in case.planned
+    }
+    broken = find_broken(case.project.views, columns)
+    for error in broken.values():
+        yield failure(error.what, error.todo)
+    if not broken:
+        yield ok(f"All {len(case.project.views)} views work on these columns.")
 
 
 def index(case: Case) -> Iterator[Finding]:
-    """See that the days can be found without reading the whole table."""
-    plan, server = case.plan, case.server
+    """See that the days of each source can be found without reading the whole table."""
+    if not case.project.with_days:
+        yield ok("No source has days.")
+    for source, plan in case.planned:
+        if source.days:
+            yield from _index(case, source, plan, source.days.name)
+
+
+def _index(case: Case, source: Source, plan: Plan, day: str) -> Iterator[Finding]:
     try:
-        check_days(plan, DAY_COLUMN)
+        check_days(plan, day)
     except WarehouseError as error:
         yield warning(error.what, error.todo)
         return
     if "mimic" in plan.server_version:
-        yield ok("The sample server needs none.")
+        yield ok(f"{source.name}: the sample server needs none.")
         return
-    if inspect.is_view(case.connection, server, plan.table):
-        yield ok(f"`{plan.table}` is a view: look at the indexes of the tables under it.")
+    if plan.table is None:
+        yield ok(f"{source.name}: it is more than one table; look at the indexes of those.")
         return
-    found = inspect.indexes(case.connection, server, plan.table)
-    wanted = (DAY_COLUMN, UPDATED) if plan.column(UPDATED) else (DAY_COLUMN,)
+    if inspect.is_view(case.connection, plan.table):
+        yield ok(f"{source.name}: {plan.named} is a view; look at the indexes of the tables in it.")
+        return
+    found = inspect.indexes(case.connection, plan.table)
+    columns = [plan.column(name) for name in (day, source.updated) if name]
+    wanted = tuple(stored_name(column) for column in columns if column)
     names = ", ".join(wanted)
     if any(index.columns[: len(wanted)] == wanted for index in found):
-        yield ok(f"There is one on ({names}): days and their fingerprints are found by it.")
+        yield ok(f"{source.name}: there is one on ({names}), by which days are found.")
         return
-    by_day = any(index.columns[0] == DAY_COLUMN for index in found)
+    by_day = any(index.columns[0] == wanted[0] for index in found)
+    schema, table = plan.table
     yield warning(
-        f"There is one on {DAY_COLUMN}, but none on ({names}): `just refresh` reads the rows of "
-        "all days for their fingerprints."
+        f"{source.name}: there is one on {wanted[0]}, but none on ({names}): `just refresh` reads "
+        "the rows of all days for their fingerprints."
         if by_day
-        else f"There is none on {DAY_COLUMN}: each load of some days of {ORDERS_DAILY} reads the "
-        f"whole table. {ORDERS} alone needs none.",
-        "Ask the DBA for it:\n"
-        f"CREATE INDEX {plan.table}_by_day ON {quote(server.database)}.{quote(plan.table)} "
+        else f"{source.name}: there is none on {wanted[0]}: each load of some days reads the whole "
+        "table.",
+        f"Ask the DBA for it:\nCREATE INDEX {table}_by_day ON {quote(schema)}.{quote(table)} "
         f"({names});",
     )
 
 
 def days(case: Case) -> Iterator[Finding]:
-    """Say which rows no day of the table holds, where an index tells without reading the table."""
-    column = case.plan.column(DAY_COLUMN)
-    found = inspect.indexes(case.connection, case.server, case.plan.table)
-    if case.settings.orders_where or not column or not is_led_by(found, DAY_COLUMN):
-        yield ok(f"The rows of no day were not counted: a load of {ORDERS_DAILY} counts them.")
-        return
-    range_ = Days(DAY_COLUMN, (span(),))
+    """Say which rows no day of a source holds, where an index tells without reading the table."""
+    for source, plan in case.planned:
+        if source.days and plan.column(source.days.name):
+            yield _outside(case, source, plan, source.days)
+    if not case.project.with_days:
+        yield ok("No source has days.")
+
+
+def _outside(case: Case, source: Source, plan: Plan, column: DayColumn) -> Finding:
+    found = inspect.indexes(case.connection, plan.table)
+    if not is_led_by(found, plan.column(column.name)):
+        return ok(f"{source.name}: its rows of no day were not counted: a load counts them.")
+    every = Days(column.name, (calendar_of(source).span,), column.zone)
     with plain_errors(case.server):
-        outside = ask_outside(case.connection, case.plan, range_, None, "warehouse doctor: days")
+        outside = ask_outside(case.connection, plan, every, "warehouse doctor: days")
     if outside.undated:
-        yield warning(outside.words, f"Give them a day in MySQL's `{DAY_COLUMN}`.")
-    else:  # those before the first day are left out because a setting says so
-        yield ok(outside.words or "Each row is of a day that is loaded.")
+        todo = f"Give them a day in MySQL's `{column.name}`."
+        return warning(f"{source.name}: {outside.words}", todo)
+    # Those before the first day are left out because a setting or a note says so.
+    return ok(f"{source.name}: {outside.words or 'each row is of a day that is loaded.'}")

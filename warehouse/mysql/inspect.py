@@ -11,7 +11,6 @@ from typing import Any
 from pymysql.connections import Connection
 
 from warehouse.mysql.columns import TableKey
-from warehouse.mysql.server_errors import plain_errors
 from warehouse.mysql.session import optional, rows
 from warehouse.mysql.url import Server
 
@@ -88,16 +87,6 @@ def writing_grants(connection: Connection[Any]) -> list[Grant] | None:
             if writing := tuple(name for name in privileges if name in _MAY_WRITE):
                 found.append(Grant(writing, match["where"].replace("`", "")))
     return found
-
-
-def check_select(connection: Connection[Any], server: Server, sql: str) -> None:
-    """See that MySQL accepts a SELECT, all privileges included, without asking it for a row.
-
-    Raises:
-        WarehouseError: it does not; says why.
-    """
-    with plain_errors(server):
-        rows(connection, f"{sql}\nLIMIT 0")
 
 
 def tls(connection: Connection[Any]) -> Tls | None:

@@ -27,10 +27,10 @@ _MEANINGS: dict[int, tuple[str, str]] = {
         "Correct the user and the password in WAREHOUSE_MYSQL_URL.",
     ),
     1049: ("has no such database", "Correct the database's name in WAREHOUSE_MYSQL_URL."),
-    1054: ("knows no such column", "Correct WAREHOUSE_ORDERS_WHERE."),
+    1054: ("knows no such column", "Correct the file of the source."),
     1064: (
         "cannot parse the query",
-        "Correct WAREHOUSE_ORDERS_WHERE: it is sent to MySQL as it is.",
+        "Correct the file of the source.",
     ),
     1129: (
         "has blocked this machine: too many of its connections broke off",
@@ -39,7 +39,7 @@ _MEANINGS: dict[int, tuple[str, str]] = {
     1130: ("does not let this machine in", "Ask for an account that may connect from here."),
     1142: ("does not let this account read the table", "Ask for SELECT on it."),
     1143: ("does not let this account read a column", "Ask for SELECT on it."),
-    1146: ("has no such table", "Correct WAREHOUSE_ORDERS_TABLE."),
+    1146: ("has no such table", "Correct the file of the source."),
     1203: (
         "gives this account no further connection: it has as many as it may have",
         "Wait until another program that uses the account has ended, or ask the DBA for more "
@@ -64,9 +64,13 @@ _MEANINGS: dict[int, tuple[str, str]] = {
         "Have it changed (ALTER USER … IDENTIFIED BY …), and write the new one into "
         "WAREHOUSE_MYSQL_URL.",
     ),
+    1412: (
+        "says that a table was altered since the load began",
+        "Run again when nobody alters it.",
+    ),
     1969: (
         "stopped the query: its time budget is used up",
-        "Raise WAREHOUSE_QUERY_BUDGET_SECONDS, or load less with WAREHOUSE_ORDERS_WHERE.",
+        "Raise WAREHOUSE_QUERY_BUDGET_SECONDS, or load less: a WHERE in the file of the source.",
     ),
     2003: ("cannot be reached", "Check host and port in WAREHOUSE_MYSQL_URL, and the network."),
     2006: ("closed the connection", "Run again."),

@@ -12,9 +12,6 @@ from warehouse.project.check_files import load_checks
 from warehouse.project.source_files import FOLDER, Source, load_sources
 from warehouse.project.view_files import View, load_views
 
-_HERE = Path(__file__).parents[1]
-SQL_FOLDER, CHECKS_FOLDER = _HERE / "sql", _HERE / "checks"
-
 BOOKKEEPING = ("loads", "cached_days", "snapshots")
 """The tables that the warehouse keeps beside those of the sources; views and checks may read them.
 """
@@ -50,16 +47,17 @@ class Project:
         return [source for source in self.sources if not source.days]
 
 
-def load_project(sql: Path = SQL_FOLDER, checks: Path = CHECKS_FOLDER) -> Project:
+def load_project(home: Path | None = None) -> Project:
     """Read all files.
 
     Args:
-        sql: The folder of the sources and of the views.
-        checks: The folder of the checks.
+        home: The folder that holds `sql/` and `checks/`; None for the sample's, in this package.
 
     Raises:
         WarehouseError: a file is wrong, or two do not fit together; names file and line.
     """
+    root = home or Path(__file__).parents[1]
+    sql, checks = root / "sql", root / "checks"
     sources = load_sources(sql / FOLDER)
     names = [source.name for source in sources]
     _check_names(sources)

@@ -1,1 +1,1 @@
-"""The embedded sample source: a MySQL-protocol server over `data/orders.csv`."""
+"""The embedded sample source: a MySQL-protocol server over `data/*.csv`."""

@@ -1,19 +1,20 @@
-"""Makes `data/orders.csv`: 10,000 rows with the dirt that real tables have.
+"""Makes the files of the sample: 10,000 orders and their customers, with the dirt of real tables.
 
-The same seed gives the same bytes: `python -m warehouse.sample.generate` changes nothing.
+The same seeds give the same bytes: `python -m warehouse.sample.generate` changes nothing.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from warehouse.settings import ROOT
+from warehouse.sample.tables import CUSTOMERS, ORDERS
 
-CSV = ROOT / "data" / "orders.csv"
+CSV = ORDERS.csv
 ROWS = 10_000
 NULL = r"\N"  # as MySQL's SELECT ... INTO OUTFILE writes it
 
@@ -29,6 +30,19 @@ NOTES = (
     "leave at the door",
     "call first, 9–12 h",
     "🎁 birthday",
+)
+
+NEWCOMERS = 20
+"""So many customers have signed up and never ordered."""
+COUNTRIES = {"DE": 44, "AT": 12, "FR": 12, "NL": 9, "PL": 8, "IT": 8, "CH": 7}
+SEGMENTS = {"private": 78, "business": 18, "public": 4}
+FIRST_NAMES = (
+    *("Anna", "Björn", "Chloé", "Daniel", "Élodie", "Femke", "Giulia", "Hanna", "Ivan"),
+    *("Jürgen", "Katarzyna", "Luca", "Małgorzata", "Noah", "Olga", "Paul", "Søren", "Zoë"),
+)
+LAST_NAMES = (
+    *("Bauer", "Bianchi", "de Vries", "Dubois", "Fischer", "Gruber", "Huber", "Kowalski"),
+    *("Lefèvre", "Müller", "Nowak", "O'Brien", "Rossi", "Schäfer", "van den Berg", "Weiß"),
 )
 
 
@@ -92,13 +106,61 @@ def _dirty(rng: random.Random, row: dict[str, object]) -> dict[str, object]:
     return row
 
 
+def customers() -> Iterator[dict[str, object]]:
+    """Yield those who ordered, those of the numbers between who did not, and some newcomers."""
+    rng = random.Random(20251102)
+    last_day = FIRST_DAY + timedelta(days=DAYS)
+    first_orders = _first_orders()
+    for number in range(1, max(first_orders) + NEWCOMERS + 1):
+        day = FIRST_DAY + timedelta(seconds=rng.randrange(DAYS * 24 * 3600))
+        known = first_orders.get(number, day)
+        signed_up = known - timedelta(seconds=rng.randrange(60, 400 * 24 * 3600))
+        since = int((last_day - signed_up).total_seconds())
+        changed = rng.random() < 0.3
+        name = f"{rng.choice(FIRST_NAMES)} {rng.choice(LAST_NAMES)}"
+        (country,) = rng.choices(list(COUNTRIES), list(COUNTRIES.values()))
+        (segment,) = rng.choices(list(SEGMENTS), list(SEGMENTS.values()))
+        yield {
+            "id": number,
+            "name": rng.choice((f" {name}", f"{name} ", f"  {name}"))
+            if rng.random() < 0.04
+            else name,
+            "country": NULL if rng.random() < 0.03 else country,
+            "segment": segment,
+            "signed_up_at": signed_up,
+            "updated_at": signed_up + timedelta(seconds=rng.randrange(since) if changed else 0),
+        }
+
+
+def _first_orders() -> dict[int, datetime]:
+    """Return when each customer ordered first, to the second."""
+    found: dict[int, datetime] = {}
+    for row in orders():
+        number = row["customer_id"]
+        if isinstance(number, int):
+            created = datetime.fromisoformat(str(row["created_at"])).replace(microsecond=0)
+            found[number] = min(found.get(number, created), created)
+    return found
+
+
+FILES = {ORDERS.csv: orders, CUSTOMERS.csv: customers}
+"""What makes the rows of each file."""
+
+
+def text(rows: Iterable[dict[str, object]]) -> str:
+    """Return the text of a file with these rows."""
+    rows = list(rows)
+    file = io.StringIO()
+    writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
 def main() -> None:
-    """Write the file."""
-    rows = list(orders())
-    with CSV.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    """Write the files."""
+    for path, rows in FILES.items():
+        path.write_text(text(rows()), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

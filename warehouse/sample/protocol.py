@@ -10,14 +10,18 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from itertools import chain
 from typing import Any, cast
 
-from mysql_mimic import ColumnType, MysqlServer, ResultSet, packets
+from mysql_mimic import ColumnType, MysqlServer, ResultSet
 from mysql_mimic.charset import CharacterSet
 from mysql_mimic.connection import Connection
 from mysql_mimic.prepared import PreparedStatement
 from mysql_mimic.types import ColumnDefinition, str_len, uint_len
+
+from warehouse.sample.origins import Origin
+from warehouse.sample.tables import DATABASE
 
 Definition = tuple[ColumnType, int, int, bool]
 """The type, the length, the digits after the point, whether it is unsigned."""
@@ -57,17 +61,23 @@ _PACK = {
 class Column:
     """A column of a result with its exact type."""
 
-    def __init__(self, name: str, duckdb_type: str, moment: bool = False) -> None:
+    def __init__(self, name: str, duckdb_type: str, origin: Origin | None = None) -> None:
         """Describe a column.
 
         Args:
             name: Of it.
-            duckdb_type: What DuckDB calls its type.
-            moment: Whether a TIMESTAMP is one of MySQL's, which are moments by UTC.
+            duckdb_type: What DuckDB calls its type; TIMESTAMPTZ is MySQL's TIMESTAMP.
+            origin: The column of a table that it is, if it is one.
         """
-        kind, self.length, self.decimals, self.unsigned = _definition(duckdb_type)
+        self.type, self.length, self.decimals, unsigned = _definition(duckdb_type)
         self.name = name
-        self.type = ColumnType.TIMESTAMP if moment else kind
+        self.unsigned = unsigned
+        self.origin = origin
+        self.flags = ColumnDefinition.UNSIGNED_FLAG if unsigned else ColumnDefinition(0)
+        if origin and not origin.nullable:
+            self.flags |= ColumnDefinition.NOT_NULL_FLAG
+        if origin and origin.key:
+            self.flags |= ColumnDefinition.PRI_KEY_FLAG
         text = self.type == ColumnType.VAR_STRING
         self.character_set = CharacterSet.utf8mb4 if text else CharacterSet.binary
 
@@ -77,6 +87,10 @@ class Column:
             return value
         if isinstance(value, bool):
             value = int(value)
+        if isinstance(value, datetime):
+            value = value.replace(tzinfo=None)
+        if isinstance(value, Decimal):
+            return f"{value:f}".encode()  # str() writes 0E-8
         return str(value).encode()
 
     def binary(self, value: Any) -> bytes:
@@ -122,18 +136,28 @@ class _Connection(Connection):  # type: ignore[misc]
 
     def _definitions(self, columns: Sequence[Column]) -> Iterator[bytes]:
         for column in columns:
-            flags = ColumnDefinition.UNSIGNED_FLAG if column.unsigned else ColumnDefinition(0)
-            yield packets.make_column_definition_41(
-                server_charset=self.server_charset,
-                name=column.name,
-                character_set=column.character_set,
-                column_length=column.length,
-                column_type=column.type,
-                flags=flags,
-                decimals=column.decimals,
-            )
+            yield self._column_definition(column)
         if not self.deprecate_eof():
             yield self.eof()
+
+    def _column_definition(self, column: Column) -> bytes:
+        """Write what a client is told of a column; mysql-mimic's gives expressions an origin.
+
+        https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset_column_definition.html
+        """
+        origin = column.origin
+        place = (DATABASE, origin.alias, origin.table) if origin else ("", "", "")
+        texts = ("def", *place, column.name, origin.column if origin else "")
+        fixed = struct.pack(
+            "<BHIBHBxx",
+            0x0C,  # the length of what follows
+            column.character_set,
+            column.length,
+            column.type,
+            column.flags,
+            column.decimals,
+        )
+        return b"".join(str_len(self.server_charset.encode(text)) for text in texts) + fixed
 
     async def _send(
         self, result_set: ResultSet, row: Callable[[Sequence[Any], Sequence[Column]], bytes]

@@ -1,4 +1,4 @@
-"""A server speaking MySQL's wire protocol in this process, over `data/orders.csv`.
+"""A server speaking MySQL's wire protocol in this process, over the tables of the sample.
 
 Clients see MySQL: `information_schema`, MySQL's functions, its types on the wire. Behind it an
 in-memory DuckDB answers; sqlglot translates between the two dialects.
@@ -10,55 +10,39 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import duckdb
 import sqlglot
 from mysql_mimic import ResultSet, Session
 from mysql_mimic.errors import ErrorCode, MysqlError
+from mysql_mimic.schema import Column as SchemaColumn
+from mysql_mimic.schema import InfoSchema, show_statement_to_info_schema_query
+from mysql_mimic.session import mysql_function_mapping
+from mysql_mimic.variable_processor import VariableProcessor
 from sqlglot import exp
 
 from warehouse.errors import WarehouseError
-from warehouse.sample.generate import CSV
+from warehouse.sample.database import DESCRIBED, INFORMATION_SCHEMA, load
+from warehouse.sample.origins import origins
 from warehouse.sample.protocol import Column, ExactServer
+from warehouse.sample.tables import DATABASE, ORDERS, TABLES, Table
+from warehouse.sample.translate import named, rolled_up, with_clock, without_schema
 
-DATABASE = "shop"
-TABLE = "orders"
 USER = "sample"
 VERSION = "8.0.29-mysql-mimic"
-
-# name, MySQL type, nullable, DuckDB type, comment: what CREATE TABLE says in a real MySQL.
-COLUMNS = [
-    ("id", "bigint unsigned", True, "UBIGINT", "Order number"),
-    ("customer_id", "int unsigned", True, "UINTEGER", "Who ordered"),
-    ("status", "varchar(20)", False, "VARCHAR", "Where the order stands, as the shop wrote it"),
-    ("amount", "decimal(12,2)", False, "DECIMAL(12,2)", "Order total; negative for a refund"),
-    ("currency", "char(3)", False, "VARCHAR", "ISO 4217 code of the amount"),
-    ("order_date", "date", False, "DATE", "Day of the order, UTC"),
-    ("created_at", "datetime(6)", False, "TIMESTAMP", "Moment of the order, UTC"),
-    ("updated_at", "timestamp", False, "TIMESTAMP", "Last change of the row"),
-    ("is_gift", "tinyint(1)", False, "TINYINT", "1: wrapped as a gift"),
-    ("item_count", "smallint", False, "SMALLINT", "Items in the order"),
-    ("weight", "double", True, "DOUBLE", "Kilograms, if weighed"),
-    ("note", "varchar(80)", True, "VARCHAR", "What the customer asked for"),
-]
-
-# MySQL's own, which DuckDB lacks or knows as something else.
-_MACROS = [
-    "unix_timestamp(t) AS epoch_us(t) // 1000000",
-    "to_seconds(t) AS (epoch_us(t) + 62167219200000000) // 1000000",
-    "microsecond(t) AS epoch_us(t) % 1000000",
-    "conv(digits, from_base, to_base) AS ('0x' || digits)::UBIGINT",  # hexadecimal ones
-]
+COLUMNS = ORDERS.columns
+"""Those of the orders."""
 
 _SET = re.compile(r"SET SESSION (.*)", re.DOTALL)
 _ASSIGNMENT = re.compile(r"(?:SESSION )?(\w+) = ('[^']*'|\w+)")
 _SHOW = re.compile(r"SHOW SESSION VARIABLES WHERE variable_name IN \((.*)\)")
+_START = re.compile(r"\s*(?:/\*.*?\*/\s*)*START\s+TRANSACTION\b.*", re.DOTALL | re.IGNORECASE)
 _VARIABLES = {
     "character_set_client": "utf8mb4",
     "character_set_connection": "utf8mb4",
@@ -87,20 +71,20 @@ class SampleServer:
 
 @contextmanager
 def serve(
-    port: int = 0, csv: Path = CSV, on_query: OnQuery = lambda _: None
+    port: int = 0, tables: Sequence[Table] = TABLES, on_query: OnQuery = lambda _: None
 ) -> Iterator[SampleServer]:
     """Run the server on a loopback port, on a thread of its own, for the length of a `with`.
 
     Args:
         port: 0 takes a free one.
-        csv: The orders.
+        tables: What it serves.
         on_query: Called with the text of each query.
     """
     # Both log, as warnings, each statement of a client that MySQL would know and they do not.
     logging.getLogger("mysql_mimic").setLevel(logging.CRITICAL)
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
-    database = _load(csv)
-    server = ExactServer(lambda: _Session(database.cursor(), on_query))
+    database = load(tables)
+    server = ExactServer(lambda: _Session(database.cursor(), tables, on_query))
     # The loop holds the context that it is made in; a run's holds, after an error, the whole run.
     apart = Context()
     loop = apart.run(asyncio.new_event_loop)
@@ -135,51 +119,26 @@ async def _hang_up(server: ExactServer) -> None:
     await asyncio.gather(*sessions, return_exceptions=True)
 
 
-def _load(csv: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    columns = {name: duckdb_type for name, _, _, duckdb_type, _ in COLUMNS}
-    connection.read_csv(
-        str(csv), header=True, dtype=columns, na_values=r"\N", encoding="utf-8"
-    ).create(TABLE)
-    for macro in _MACROS:
-        connection.execute(f"CREATE MACRO {macro}")
-    connection.execute(
-        "CREATE TABLE information_schema_columns (table_schema VARCHAR, table_name VARCHAR, "
-        "column_name VARCHAR, ordinal_position INTEGER, data_type VARCHAR, column_type VARCHAR, "
-        "is_nullable VARCHAR, column_key VARCHAR, column_comment VARCHAR, privileges VARCHAR)"
-    )
-    for position, (name, mysql_type, nullable, _, comment) in enumerate(COLUMNS, 1):
-        base = mysql_type.split("(")[0].split()[0]
-        connection.execute(
-            "INSERT INTO information_schema_columns VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, 'select')",
-            [
-                *(DATABASE, TABLE, name, position, base, mysql_type),
-                *("YES" if nullable else "NO", comment),
-            ],
-        )
-    connection.execute(
-        f"CREATE VIEW information_schema_tables AS SELECT '{DATABASE}' AS table_schema, "
-        f"'{TABLE}' AS table_name, 'BASE TABLE' AS table_type, count(*) AS table_rows, "
-        "100 AS avg_row_length, 'Orders of the sample shop, with the dirt that real tables have' "
-        "AS table_comment, NULL::VARCHAR AS engine, NULL::TIMESTAMP AS create_time, "
-        f"NULL::TIMESTAMP AS update_time FROM {TABLE}"
-    )
-    return connection
-
-
 class _Session(Session):  # type: ignore[misc]  # mysql-mimic ships no types
     """One client's session."""
 
-    def __init__(self, database: duckdb.DuckDBPyConnection, on_query: OnQuery) -> None:
+    def __init__(
+        self, database: duckdb.DuckDBPyConnection, tables: Sequence[Table], on_query: OnQuery
+    ) -> None:
         super().__init__()
         self.variables.set("version", VERSION, force=True)
         self._database = database
+        self._tables = tables
         self._on_query = on_query
         self._variables = dict(_VARIABLES)
-        self.middlewares.insert(0, self._information_schema)
+        # sqlglot would answer a SELECT without a table, and knows few functions.
+        self.middlewares.remove(self._static_query_middleware)
+        self.middlewares.insert(0, self._clock)
 
     async def handle_query(self, sql: str, attrs: dict[str, str]) -> Any:
         self._on_query(sql)
+        if _START.fullmatch(sql):  # the rows never change: each moment is the same
+            return None
         if found := _SET.fullmatch(sql):
             for name, value in _ASSIGNMENT.findall(found[1]):
                 if name in self._variables:
@@ -189,63 +148,102 @@ class _Session(Session):  # type: ignore[misc]  # mysql-mimic ships no types
             names = found[1].replace("'", "").split(", ")
             listed = [(name, self._variables[name]) for name in names if name in self._variables]
             return ResultSet(listed, [Column(name, "VARCHAR") for name in ("name", "value")])
-        return await super().handle_query(sql, attrs)
+        with _mysql_errors():
+            return await super().handle_query(sql, attrs)
 
     def columns_of(self, sql: str) -> list[Column]:
         """Return the columns of a SELECT, without reading a row."""
-        try:
-            expression = sqlglot.parse_one(sql, dialect="mysql")
-            relation = self._database.sql(self._translated(expression))
-        except (duckdb.Error, sqlglot.errors.SqlglotError) as error:
-            raise MysqlError(str(error).splitlines()[0], code=ErrorCode.PARSE_ERROR) from error
-        return _columns(zip(relation.columns, relation.types, strict=True))
+        self.timestamp = datetime.now(tz=self.timezone())
+        with _mysql_errors():
+            query = named(sqlglot.parse_one(sql, dialect="mysql"))
+            query = with_clock(query, self._now())
+            functions = mysql_function_mapping(self)
+            with VariableProcessor(functions, self.variables, query).set_variables():
+                query = _translated(query)
+                relation = self._database.sql(query.sql(dialect="duckdb"))
+        return self._columns(query, zip(relation.columns, relation.types, strict=True))
 
-    async def schema(self) -> dict[str, Any]:
+    async def schema(self) -> Any:
         # For SHOW TABLES and the like, which mysql-mimic answers by itself.
-        return {DATABASE: {TABLE: {name: mysql_type for name, mysql_type, *_ in COLUMNS}}}
+        return InfoSchema.from_columns(
+            [
+                SchemaColumn(
+                    name=column.name,
+                    type=column.mysql_type,
+                    table=table.name,
+                    is_nullable=column.nullable,
+                    comment=column.comment,
+                    schema=DATABASE,
+                )
+                for table in self._tables
+                for column in table.columns
+            ]
+        )
 
-    async def _information_schema(self, query: Any) -> Any:
-        """Answer what a client reads of information_schema from the columns above."""
-        tables = list(query.expression.find_all(exp.Table))
-        schemas = {table.db.lower() for table in tables}
-        names = {table.name.lower() for table in tables}
-        if schemas != {"information_schema"} or not names <= {"columns", "tables"}:
-            return await query.next()
-        expression = query.expression.copy()
-        for table in expression.find_all(exp.Table):
-            table.replace(exp.to_table(f"information_schema_{table.name.lower()}"))
-        return self._run(expression)
+    async def _query_info_schema(self, expression: exp.Expr) -> Any:
+        if {table.name.lower() for table in expression.find_all(exp.Table)} <= DESCRIBED:
+            return self._run(expression)
+        return await super()._query_info_schema(expression)
+
+    async def _show(self, expression: exp.Show) -> Any:
+        if expression.name.upper() != "COLUMNS":
+            return await super()._show(expression)
+        query = show_statement_to_info_schema_query(expression, self.database)
+        for column in query.find_all(exp.Column):
+            if column.name == "data_type":  # mysql-mimic shows a type without its length
+                column.set("this", exp.to_identifier("column_type"))
+        return self._run(query)
+
+    async def _clock(self, query: Any) -> Any:
+        """Give a query its names and its moment, before mysql-mimic puts texts for them."""
+        if isinstance(query.expression, exp.Query):
+            query.expression = with_clock(named(query.expression), self._now())
+        return await query.next()
+
+    def _now(self) -> datetime:
+        return self.timestamp.replace(tzinfo=None)
 
     async def query(self, expression: exp.Expression, sql: str, attrs: dict[str, str]) -> Any:  # noqa: ARG002
         return self._run(expression)
 
-    def _translated(self, expression: exp.Expr) -> str:
-        """Return a statement in DuckDB's dialect."""
-        for table in expression.find_all(exp.Table):
-            if table.db and table.db.lower() == DATABASE:
-                table.set("db", None)
-        for cast in list(expression.find_all(exp.Cast)):
-            if cast.is_type(exp.DType.CHARACTER_SET):
-                cast.replace(cast.this)  # all text is UTF-8
-        return expression.sql(dialect="duckdb")
-
-    def _run(self, expression: exp.Expression) -> Any:
-        try:
-            result = self._database.execute(self._translated(expression))
-        except duckdb.Error as error:
-            raise MysqlError(str(error).splitlines()[0], code=ErrorCode.PARSE_ERROR) from error
+    def _run(self, expression: exp.Expr) -> Any:
+        query = _translated(expression)
+        result = self._database.execute(query.sql(dialect="duckdb"))
         if result.description is None:
             return None
-        columns = _columns((name, type_) for name, type_, *_ in result.description)
-        return ResultSet(result.fetchall(), columns)
+        described = [(name, type_) for name, type_, *_ in result.description]
+        return ResultSet(result.fetchall(), self._columns(query, described))
+
+    def _columns(self, query: exp.Expr, described: Iterable[tuple[str, Any]]) -> list[Column]:
+        """Return the columns of a result of DuckDB, with what the query says of their origin."""
+        columns = list(described)
+        known = origins(query, self._tables)
+        if len(known) != len(columns):
+            known = [None] * len(columns)
+        return [
+            Column(name, str(type_), origin)
+            for (name, type_), origin in zip(columns, known, strict=True)
+        ]
 
 
-_MOMENTS = {name for name, mysql_type, *_ in COLUMNS if mysql_type == "timestamp"}
+def _translated(query: exp.Expr) -> exp.Expr:
+    """Return a query as DuckDB understands it, with the names of its tables."""
+    query = rolled_up(without_schema(query))
+    for cast in list(query.find_all(exp.Cast)):
+        if cast.is_type(exp.DType.CHARACTER_SET):
+            cast.replace(cast.this)  # all text is UTF-8
+    for table in query.find_all(exp.Table):
+        if table.db.lower() == "information_schema":
+            named_so = exp.to_table(f"{INFORMATION_SCHEMA}{table.name.lower()}")
+            table.replace(exp.alias_(named_so, table.alias or table.name, table=True))
+    return query
 
 
-def _columns(described: Iterable[tuple[str, Any]]) -> list[Column]:
-    """Return the columns of a result of DuckDB, which has one type for DATETIME and TIMESTAMP."""
-    return [
-        Column(name, str(type_), moment=str(type_) == "TIMESTAMP" and name in _MOMENTS)
-        for name, type_ in described
-    ]
+@contextmanager
+def _mysql_errors() -> Iterator[None]:
+    """Turn what DuckDB and sqlglot say of a query into an error of MySQL: the first line."""
+    try:
+        yield
+    except (duckdb.Error, sqlglot.errors.SqlglotError) as error:
+        message = str(error).splitlines()[0]
+        raise MysqlError(message, code=ErrorCode.PARSE_ERROR) from error

@@ -36,12 +36,12 @@ def record(
 
 
 def forget(
-    connection: duckdb.DuckDBPyConnection, table: str, column: str, first: date, last: date
+    connection: duckdb.DuckDBPyConnection, table: str, day: str, first: date, last: date
 ) -> None:
     """Remove the days of a table that lie outside a range, in the caller's transaction."""
-    outside = [day for day in days(connection, table) if not first <= day <= last]
+    outside = [one for one in days(connection, table) if not first <= one <= last]
     if outside:
-        remove(connection, table, column, outside)
+        remove(connection, table, day, outside)
         _strike(connection, table, outside)
 
 
@@ -61,39 +61,39 @@ def days(connection: duckdb.DuckDBPyConnection, table: str) -> set[date]:
 
 
 def remove(
-    connection: duckdb.DuckDBPyConnection, table: str, column: str, days: Collection[date]
+    connection: duckdb.DuckDBPyConnection, table: str, day: str, days: Collection[date]
 ) -> None:
     """Delete the rows of some days, which the caller reads anew."""
     if not has_table(connection, table):
         return
     connection.execute(
-        f'DELETE FROM "{table}" WHERE "{column}"::DATE IN (SELECT unnest(?::DATE[]))', [list(days)]
+        f'DELETE FROM "{table}" WHERE ({day}) IN (SELECT unnest(?::DATE[]))', [list(days)]
     )
 
 
 def rows_by_day(
-    connection: duckdb.DuckDBPyConnection, table: str, column: str, days: Collection[date]
+    connection: duckdb.DuckDBPyConnection, table: str, day: str, days: Collection[date]
 ) -> dict[date, int]:
     """Count the rows of each of these days."""
     found = dict(
         connection.execute(
-            f'SELECT "{column}"::DATE AS day, count(*) FROM "{table}" '
-            "WHERE day BETWEEN ? AND ? GROUP BY day",
+            f'SELECT {day} AS "day of row", count(*) FROM "{table}" '
+            'WHERE "day of row" BETWEEN ? AND ? GROUP BY "day of row"',
             [min(days), max(days)],
         ).fetchall()
     )
-    return {day: found.get(day, 0) for day in days}
+    return {one: found.get(one, 0) for one in days}
 
 
 def cached_days(
-    connection: duckdb.DuckDBPyConnection, table: str, column: str, recipe: Recipe
+    connection: duckdb.DuckDBPyConnection, table: str, day: str, recipe: Recipe
 ) -> dict[date, CachedDay]:
     """Return the days in the file, with fingerprints made of the rows themselves.
 
     Args:
         connection: To a snapshot; its time zone becomes UTC.
         table: Of the rows.
-        column: Whose days they are.
+        day: The day of a row, as SQL.
         recipe: How the checksum is made, as MySQL makes it.
     """
     connection.execute("SET TimeZone = 'UTC'")
@@ -104,17 +104,17 @@ def cached_days(
         ).fetchall()
     }
     made = {
-        day: Fingerprint(rows, newest, int(total or 0))
-        for day, rows, newest, total in connection.execute(
-            f'SELECT "{column}"::DATE AS day, count(*), max("{recipe.updated}")::TIMESTAMPTZ, '
-            f'{checksum(recipe, types)} FROM "{table}" GROUP BY day'
+        one: Fingerprint(rows, newest, int(total or 0))
+        for one, rows, newest, total in connection.execute(
+            f'SELECT {day} AS "day of row", count(*), max("{recipe.updated}")::TIMESTAMPTZ, '
+            f'{checksum(recipe, types)} FROM "{table}" GROUP BY "day of row"'
         ).fetchall()
     }
     dated = types[recipe.updated.lower()] == "DATE"
     precision = timedelta(days=1) if dated else timedelta(seconds=1)
     return {
-        day: CachedDay(made.get(day, EMPTY), asked_at, precision)
-        for day, asked_at in connection.execute(
+        one: CachedDay(made.get(one, EMPTY), asked_at, precision)
+        for one, asked_at in connection.execute(
             f"SELECT day, asked_at FROM {TABLE} WHERE table_name = ?", [table]
         ).fetchall()
     }

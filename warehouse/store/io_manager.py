@@ -24,8 +24,8 @@ from warehouse.store.stream import SCHEMA, TableStream, insert
 Context = dg.OutputContext | dg.InputContext
 
 FORCE_TAG = "warehouse/force"
-"""A run with this tag publishes what a guard would refuse: a table that lost too many of its rows, a
-snapshot without a view that broke."""
+"""A run with this tag publishes what a guard would refuse: a table that lost too many of its rows,
+or a snapshot without a view that broke."""
 
 
 class ArrowStreamHandler(DbTypeHandler[pa.RecordBatchReader]):

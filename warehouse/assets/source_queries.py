@@ -1,0 +1,19 @@
+"""A source on its way to MySQL: its SELECT, and the days that it has."""
+
+from __future__ import annotations
+
+from warehouse.days.calendar import Calendar
+from warehouse.mysql.query import SourceQuery
+from warehouse.project.source_files import Source
+from warehouse.settings import load_settings
+
+
+def query_of(source: Source) -> SourceQuery:
+    """Return the SELECT of a source, which knows its file."""
+    return SourceQuery(source.name, source.sql, source.facts, source.at)
+
+
+def calendar_of(source: Source) -> Calendar:
+    """Return the days that a source has."""
+    assert source.days
+    return Calendar(source.start or load_settings().daily_start, source.days.zone)
