@@ -298,6 +298,12 @@ def error_number(error: BaseException) -> int:
     return error.args[0] if error.args and isinstance(error.args[0], int) else 0
 
 
+def no_connection_free(error: WarehouseError) -> bool:
+    """Whether the server refused a connection only because there are too many already."""
+    driver = error.__context__
+    return isinstance(driver, pymysql.MySQLError) and error_number(driver) in (1040, 1203, 1226)
+
+
 def translate(error: BaseException, server: Server) -> WarehouseError:
     """Say in plain words what a driver's error means."""
     text = quoted_from(server.redact(str(error.args[-1] if error.args else error)))
