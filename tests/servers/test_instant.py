@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import cycle
 from typing import Any
 
@@ -162,7 +162,7 @@ def open_in_rounds(server: Server, rounds: int = ROUNDS) -> list[Instant]:
 def test_one_instant_under_fire(logged: Database) -> None:
     with under_fire(logged):
         lined_up = open_in_rounds(parse_url(logged.url()))
-    assert len(lined_up) > 5
+    assert len(lined_up) > 1  # a MySQL that commits every 0.3 ms rarely stands still
     name = {"mariadb": "binary log position", "mysql": "GTID set"}[logged.kind]
     assert {instant.how for instant in lined_up} == {
         f"{name} {instant.position}" for instant in lined_up
@@ -322,6 +322,8 @@ def balancer(*databases: Database) -> Iterator[int]:
         yield listener.getsockname()[1]
     finally:
         for each in (listener, *sockets):
+            with suppress(OSError):  # a thread that reads would keep it open
+                each.shutdown(socket.SHUT_RDWR)
             each.close()
 
 
