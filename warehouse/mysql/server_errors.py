@@ -163,3 +163,9 @@ def plain_errors(server: Server) -> Iterator[None]:
         raise WarehouseError(
             f"MySQL at {server.name} {meaning}: {text}", safe=SAFE, todo=todo
         ) from error
+
+
+def no_connection_free(error: WarehouseError) -> bool:
+    """Whether the server refused a connection only because there are too many already."""
+    driver = error.__context__
+    return isinstance(driver, pymysql.MySQLError) and error_number(driver) in (1040, 1203, 1226)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-import pymysql
-
 from warehouse.errors import WarehouseError
-from warehouse.mysql.server_errors import SAFE
+from warehouse.mysql.server_errors import SAFE, no_connection_free
 from warehouse.mysql.session import connect, rows
 from warehouse.mysql.url import Server
 
@@ -25,7 +23,6 @@ STRIKES = 2
 
 _SENDING = ("Writing to net", "Sending to client")
 """The states, of MariaDB and of MySQL, of a query that waits for the network to take its rows."""
-_NO_CONNECTION_FREE = (1040, 1203, 1226)
 
 
 @dataclass
@@ -69,10 +66,7 @@ class Watch:
             with connect(self.server, within=ASK_SECONDS) as connection:
                 processes = rows(connection, "SHOW PROCESSLIST")
         except WarehouseError as error:
-            driver = error.__context__
-            limited = isinstance(driver, pymysql.MySQLError) and (
-                driver.args[:1] in [(number,) for number in _NO_CONNECTION_FREE]
-            )
+            limited = no_connection_free(error)
             return "" if limited else "a second connection cannot be opened"
         state = {row[0]: (str(row[4]), str(row[6])) for row in processes}.get(self.connection_id)
         if state is None:
