@@ -9,7 +9,8 @@ import dagster as dg
 from warehouse.assets.checks import build_checks
 from warehouse.assets.jobs import build_refresh
 from warehouse.assets.sensors import build_changed_days, stale_sources
-from warehouse.assets.sources import build_source, build_upstream
+from warehouse.assets.side_by_side import mysql_sessions
+from warehouse.assets.sources import MYSQL, build_source, build_upstream
 from warehouse.assets.views import build_views
 from warehouse.caches.mysql import SmartMySQLIOManager
 from warehouse.caches.pickled import PickleIOManager
@@ -41,7 +42,7 @@ def build_definitions(project: Project) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *build_upstream(project.sources),
-            *(build_source(source, views) for source in project.sources),
+            *(build_source(source, project) for source in project.sources),
             build_views(views, project.by_name.keys()),
         ],
         asset_checks=[build_checks(list(project.checks), project.sources)],
@@ -49,6 +50,7 @@ def build_definitions(project: Project) -> dg.Definitions:
         sensors=[stale_sources, build_changed_days(project)],
         resources={
             "io_manager": WarehouseIOManager(),
+            MYSQL: mysql_sessions,
             "mysql_cache": SmartMySQLIOManager(),
             "pickle_cache": PickleIOManager(base_dir=str(ROOT / ".dagster" / "pickles")),
         },

@@ -12,7 +12,7 @@ from warehouse.project.check_files import FRESH
 from warehouse.project.source_files import Source
 from warehouse.project.view_files import View
 from warehouse.settings import load_settings
-from warehouse.store import preview, snapshots
+from warehouse.store import preview, run_snapshot
 
 
 def build_checks(checks: list[View], sources: Collection[Source]) -> dg.AssetChecksDefinition:
@@ -47,7 +47,7 @@ def build_checks(checks: list[View], sources: Collection[Source]) -> dg.AssetChe
     def run(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with step("Checking assets"):
             chosen = context.selected_asset_check_keys
-            yield from evaluate(context.instance, by_key, minutes, chosen)
+            yield from evaluate(context.instance, by_key, minutes, chosen, context.run.run_id)
 
     return run
 
@@ -57,9 +57,10 @@ def evaluate(
     checks: Mapping[dg.AssetCheckKey, View],
     minutes: Mapping[str, int],
     chosen: Iterable[dg.AssetCheckKey],
+    run_id: str,
 ) -> Iterator[dg.AssetCheckResult]:
-    """Run some checks on the newest snapshot; those that are not files are on a source's age."""
-    with snapshots.read(load_settings().path) as connection:
+    """Run some checks on what a run sees; those that are not files are on a source's age."""
+    with run_snapshot.read_for_run(load_settings().path, run_id) as connection:
         # The days of a TIMESTAMP are those of UTC, wherever the checks run.
         connection.execute("SET TimeZone = 'UTC'")
         for key in sorted(chosen):

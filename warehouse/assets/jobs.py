@@ -117,7 +117,8 @@ def build_refresh(project: Project) -> dg.JobDefinition:
             checks = [check for check in project.checks if check.group == name]
             by_key = check_keys(checks)
             fresh = dg.AssetCheckKey(dg.AssetKey(name), FRESH)
-            for result in evaluate(context.instance, by_key, minutes, [*by_key, fresh]):
+            chosen = [*by_key, fresh]
+            for result in evaluate(context.instance, by_key, minutes, chosen, context.run_id):
                 yield _evaluation(context.instance, result)
 
     @dg.job(

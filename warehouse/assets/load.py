@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
 import dagster as dg
 import duckdb
+from pymysql.connections import Connection
 
 from warehouse.assets.receipts import counts, left_out, make_receipt, origin
+from warehouse.assets.side_by_side import Loads
 from warehouse.assets.source_queries import calendar_of, query_of
 from warehouse.assets.source_server import source_server
 from warehouse.console.progress import Progress
@@ -17,12 +20,15 @@ from warehouse.console.text import counted
 from warehouse.days.zones import duckdb_day
 from warehouse.errors import WarehouseError
 from warehouse.mysql.extract import Extraction, open_extraction
-from warehouse.mysql.plan import Days, Plan
+from warehouse.mysql.instant import Instant
+from warehouse.mysql.plan import Days, Plan, make_plan
+from warehouse.mysql.session import answer_soon
 from warehouse.mysql.undated import NOTHING, Outside, count_outside
+from warehouse.project.project import Project
 from warehouse.project.quoting import literal, quoted
 from warehouse.project.source_files import Source
 from warehouse.project.view_files import View
-from warehouse.settings import Settings, load_settings
+from warehouse.settings import load_settings
 from warehouse.store import cached_days, guard, ledger, snapshots
 from warehouse.store.io_manager import FORCE_TAG
 from warehouse.store.stream import TableStream, changed_columns
@@ -32,28 +38,27 @@ Context = dg.AssetExecutionContext | dg.OpExecutionContext
 Result = dg.MaterializeResult[TableStream]
 
 
-def load(
+def load_days(
     context: dg.AssetExecutionContext,
     source: Source,
     views: list[View],
-    days: Days | None = None,
+    days: Days,
     *,
     unless_unchanged: bool = False,
 ) -> Iterator[Result]:
-    """Load a source into its table with one SELECT.
+    """Load days of a source into its table with one SELECT; the other days stay as they are.
 
     Args:
         context: Of the asset.
         source: Its file.
         views: All views of the project.
-        days: Only these days of it, which replace the same days in the file.
+        days: Which.
         unless_unchanged: Ask MySQL for the tables' versions first, and for no rows if they are
             those of the last load.
     """
-    settings = load_settings()
     extraction = ask(context, source, days)
-    if unless_unchanged and (last := _same_as_last(settings, source.name, extraction)):
-        yield _unchanged(context, last, extraction, "partition_row_count" if days else "row_count")
+    if unless_unchanged and (last := _same_as_last(source.name, extraction)):
+        yield _unchanged(context, last, extraction, "partition_row_count")
         return
 
     def on_days(rows: Mapping[date, int]) -> None:
@@ -65,6 +70,66 @@ def load(
     rows = stream(context, source, views, days, extraction, on_days, guarded=True)
     yield dg.MaterializeResult(value=rows, metadata=origin(extraction))
     say_loaded(context, source.name, extraction)
+
+
+def load_whole(
+    context: dg.AssetExecutionContext,
+    source: Source,
+    project: Project,
+    loads: Loads,
+    *,
+    unless_unchanged: bool = False,
+) -> Iterator[Result]:
+    """Load a source into its table with one SELECT, at the instant that all of the run show.
+
+    Args:
+        context: Of the asset.
+        source: Its file.
+        project: All files.
+        loads: The loads of the run.
+        unless_unchanged: As in `load_days`.
+    """
+    settings = load_settings()
+    views = list(project.views)
+    server = source_server(settings, context.log.info)
+
+    def begin(one: Source, session: Connection[Any], instant: Instant) -> Extraction:
+        answer_soon(session)
+        comment = f"warehouse asset={one.name} run={context.run.run_id}"
+        plan = make_plan(session, server, query_of(one))
+        begun = Extraction(plan, None, comment, settings.query_budget_seconds, session, instant)
+        if not (unless_unchanged and _same_as_last(one.name, begun)):
+            _check_views(context, views, one.name, begun)
+            _say_query(context, begun, None)
+            begun.begin()
+        return begun
+
+    loads.open(
+        _of_this_run(context, project),
+        server,
+        settings.connections,
+        begin,
+        budget_seconds=settings.query_budget_seconds,
+        say=context.log.info,
+    )
+    progress = Progress(context.log.info, source.name, 0)
+    began = time.monotonic()
+    with loads.take(source, lambda: progress.update(0, time.monotonic() - began)) as extraction:
+        progress.close()
+        if unless_unchanged and (last := _same_as_last(source.name, extraction)):
+            yield _unchanged(context, last, extraction, "row_count")
+            return
+        rows = stream(context, source, views, None, extraction, lambda _: None, guarded=True)
+        yield dg.MaterializeResult(value=rows, metadata=origin(extraction))
+        say_loaded(context, source.name, extraction)
+
+
+def _of_this_run(context: dg.AssetExecutionContext, project: Project) -> list[Source]:
+    """Return the sources that this process loads as a whole, in the order of their steps."""
+    plan = context.get_step_execution_context().plan_data.execution_plan
+    steps = [key for level in plan.get_steps_to_execute_by_level() for key in level]
+    whole = {source.name: source for source in project.whole}
+    return [whole[step.key] for step in steps if step.key in whole]
 
 
 def ask(context: Context, source: Source, days: Days | None = None) -> Extraction:
@@ -87,11 +152,12 @@ def say_loaded(context: Context, table: str, extraction: Extraction) -> None:
     )
 
 
-def _same_as_last(settings: Settings, table: str, extraction: Extraction) -> ledger.LastLoad | None:
+def _same_as_last(table: str, extraction: Extraction) -> ledger.LastLoad | None:
     """Return the last load if the same query would bring the same rows now."""
-    if not extraction.plan.version or not snapshots.newest(settings.path):
+    path = load_settings().path
+    if not extraction.plan.version or not snapshots.newest(path):
         return None
-    with snapshots.read(settings.path) as connection:
+    with snapshots.read(path) as connection:
         last = ledger.last_load(connection, table)
     version = extraction.plan.version
     query = _without_comment(extraction.sql)
@@ -158,6 +224,17 @@ def _check_views(context: Context, views: list[View], table: str, extraction: Ex
 
 def _begin(context: Context, table: str, days: Days | None, extraction: Extraction) -> None:
     """Send the SELECT, and wait for the first rows."""
+    if extraction.begun:
+        return
+    _say_query(context, extraction, days)
+    progress = Progress(context.log.info, table, 0)
+    try:
+        extraction.begin(progress.update)
+    finally:
+        progress.close()
+
+
+def _say_query(context: Context, extraction: Extraction, days: Days | None) -> None:
     plan = extraction.plan
     what = plan.named + (f", {days.words}," if days else "")
     guessed = plan.rows_estimate and not days
@@ -170,11 +247,6 @@ def _begin(context: Context, table: str, days: Days | None, extraction: Extracti
         context.log.warning(
             f"The account may not read all columns of {plan.named}: left out are {plan.hidden}."
         )
-    progress = Progress(context.log.info, table, 0)
-    try:
-        extraction.begin(progress.update)
-    finally:
-        progress.close()
 
 
 def stream(

@@ -35,6 +35,7 @@ def make_receipt(run_id: str, table: str, extraction: Extraction) -> ledger.Rece
         invalid_values=_counted(extraction.invalid_values),
         first_invalid={column: invalid.first for column, invalid in extraction.invalid.items()},
         hidden_columns=plan.hidden or None,
+        instant=extraction.instant.words if extraction.instant else None,
         run_id=run_id,
     )
 
@@ -51,6 +52,7 @@ def origin(extraction: Extraction) -> dict[str, Any]:
         "gtid": plan.gtid,
         "source_version": plan.version,
         "hidden_columns": plan.hidden,
+        "instant": extraction.instant.words if extraction.instant else None,
     }
     return {
         "source": f"{plan.server.address}/{plan.named.strip('`')}",

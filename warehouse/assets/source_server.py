@@ -12,14 +12,21 @@ from warehouse.settings import Settings
 
 
 def source_server(settings: Settings, say: Callable[[str], None]) -> Server:
-    """Find the MySQL of the settings; with none set, it is the embedded sample server."""
+    """Find the MySQL of the settings; with none set, it is the embedded sample server.
+
+    Args:
+        settings: Those of the run.
+        say: Told of the sample server when it starts.
+    """
     if settings.mysql_url is not None:
         return parse_url(settings.mysql_url.get_secret_value())
+    starts = not _sample.cache_info().currsize
     server = _sample()
-    say(
-        "WAREHOUSE_MYSQL_URL is not set: the source is the embedded sample server, which "
-        f"speaks MySQL's protocol on port {server.port} over data/*.csv."
-    )
+    if starts:
+        say(
+            "WAREHOUSE_MYSQL_URL is not set: the source is the embedded sample server, which "
+            f"speaks MySQL's protocol on port {server.port} over data/*.csv."
+        )
     return server
 
 

@@ -7,7 +7,8 @@ import dagster as dg
 
 from warehouse.assets.automation import STALE, by_automation
 from warehouse.assets.code_links import code_link
-from warehouse.assets.load import Result, load
+from warehouse.assets.load import Result, load_days, load_whole
+from warehouse.assets.side_by_side import Loads
 from warehouse.assets.source_queries import calendar_of
 from warehouse.assets.source_server import source_server
 from warehouse.days.calendar import SEPARATOR
@@ -17,13 +18,15 @@ from warehouse.mysql.plan import Days
 from warehouse.mysql.server_errors import plain_errors
 from warehouse.mysql.session import connect
 from warehouse.mysql.version import table_version
+from warehouse.project.project import Project
 from warehouse.project.quoting import quoted
 from warehouse.project.source_files import Source
 from warehouse.project.source_query import TableName
-from warehouse.project.view_files import View
 from warehouse.settings import load_settings
 
 GROUP = "sources"
+MYSQL = "mysql"
+"""The resource that holds a run's sessions with MySQL."""
 KINDS = {"mysql", "duckdb", "table"}
 
 
@@ -71,9 +74,9 @@ def _observable(table: TableName) -> dg.SourceAsset | dg.AssetsDefinition:
     return observe
 
 
-def build_source(source: Source, views: list[View]) -> dg.AssetsDefinition:
+def build_source(source: Source, project: Project) -> dg.AssetsDefinition:
     """Make the asset of a source. One with days has them as its partitions."""
-    return _by_days(source, views) if source.days else _as_a_whole(source, views)
+    return _by_days(source, project) if source.days else _as_a_whole(source, project)
 
 
 def _freshness(source: Source) -> dg.FreshnessPolicy:
@@ -86,7 +89,7 @@ def _description(source: Source) -> str:
     return source.description + order * source.facts.ordered
 
 
-def _as_a_whole(source: Source, views: list[View]) -> dg.AssetsDefinition:
+def _as_a_whole(source: Source, project: Project) -> dg.AssetsDefinition:
     @dg.asset(
         name=source.name,
         group_name=GROUP,
@@ -97,15 +100,18 @@ def _as_a_whole(source: Source, views: list[View]) -> dg.AssetsDefinition:
         freshness_policy=_freshness(source),
         automation_condition=STALE,
         description=_description(source),
+        required_resource_keys={MYSQL},
     )
     def materialize(context: dg.AssetExecutionContext) -> Iterator[Result]:
+        loads: Loads = getattr(context.resources, MYSQL)
+        automatic = by_automation(context.run)
         with step(f"Loading {source.name}"):
-            yield from load(context, source, views, unless_unchanged=by_automation(context.run))
+            yield from load_whole(context, source, project, loads, unless_unchanged=automatic)
 
     return materialize
 
 
-def _by_days(source: Source, views: list[View]) -> dg.AssetsDefinition:
+def _by_days(source: Source, project: Project) -> dg.AssetsDefinition:
     column = source.days
     assert column
     calendar = calendar_of(source)
@@ -135,8 +141,7 @@ def _by_days(source: Source, views: list[View]) -> dg.AssetsDefinition:
         named = f"{window.start.date()}{SEPARATOR}{window.end.date() - timedelta(days=1)}"
         days = Days(column.name, (calendar.parse_range(named),), column.zone)
         with step(f"Loading {source.name}"):
-            yield from load(
-                context, source, views, days, unless_unchanged=by_automation(context.run)
-            )
+            views, automatic = list(project.views), by_automation(context.run)
+            yield from load_days(context, source, views, days, unless_unchanged=automatic)
 
     return materialize

@@ -14,7 +14,7 @@ from warehouse.errors import WarehouseError, step
 from warehouse.project.lineage import Column, trace
 from warehouse.project.view_files import View
 from warehouse.settings import Settings, load_settings
-from warehouse.store import preview, snapshots
+from warehouse.store import preview, run_snapshot
 from warehouse.store.io_manager import column_schema, next_snapshot
 from warehouse.store.views import Written, column_comments, stored_versions, write_views
 
@@ -33,7 +33,7 @@ def build_views(views: list[View], sources: Collection[str]) -> dg.AssetsDefinit
     assets = {*sources, *(view.name for view in views)}
 
     @dg.multi_asset(
-        name="views",
+        name=run_snapshot.VIEWS,
         specs=[
             dg.AssetSpec(
                 view.name,
@@ -59,6 +59,7 @@ def build_views(views: list[View], sources: Collection[str]) -> dg.AssetsDefinit
         names = ", ".join(view.name for view in chosen)
         with step(f"Writing the views {names}"):
             done = _write(context, settings, views, chosen)
+            run_snapshot.note_done(context.run.run_id, run_snapshot.VIEWS)
         written, failed = done.written, done.failed
         seconds = time.monotonic() - began
         unchanged = len(chosen) - len(written) - len(failed)
@@ -89,7 +90,7 @@ def _write(
     context: dg.AssetExecutionContext, settings: Settings, views: list[View], chosen: list[View]
 ) -> Written:
     """Write a snapshot if any chosen view is not in the newest one as its file says."""
-    with snapshots.read(settings.path) as connection:
+    with run_snapshot.read_for_run(settings.path, context.run.run_id) as connection:
         stored = stored_versions(connection)
     gone = stored.keys() - {view.name for view in views}
     if not gone and all(stored.get(view.name) == view.version for view in chosen):
@@ -106,7 +107,7 @@ def _describe(
 ) -> list[tuple[View, dict[str, Any]]]:
     """Return what the UI shows of views that are in the newest snapshot."""
     with (
-        snapshots.read(settings.path) as connection,
+        run_snapshot.read_for_run(settings.path, context.run.run_id) as connection,
         preview.within(connection, PREVIEW_SECONDS) as hurried,
     ):
         columns = column_comments(connection)

@@ -29,22 +29,38 @@ if TYPE_CHECKING:
 @click.option(
     "--partition-range", metavar="DAY...DAY", help="Only these days of it, with one query."
 )
-@click.option("--force", is_flag=True, help="Publish a load that lost more rows than allowed.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Publish a load that lost more rows than allowed, or without a view that breaks.",
+)
+@click.option("--keep-going", is_flag=True, help="Publish what could be loaded if a source fails.")
 def materialize(
-    selection: str | None, partition: str | None, partition_range: str | None, force: bool
+    selection: str | None,
+    partition: str | None,
+    partition_range: str | None,
+    force: bool,
+    keep_going: bool,
 ) -> None:
     """Build everything, or what SELECTION names.
 
     SELECTION is an asset's name (orders_summary) or any of Dagster's selection expressions
     (orders_cleaned+, group:analytics). Only sources ask MySQL; those with days only if they are
-    named, and without a day for all days.
+    named, and without a day for all days. Sources without days are read at one instant of MySQL
+    and published together, or none of them is.
 
     The exit code is 3 if all was built and published, and a check of severity error failed.
     """
     with errors_for_people():
         with importing_dagster():
             from warehouse.cli.run import run
-        failed = run(selection, partition=partition, partition_range=partition_range, force=force)
+        failed = run(
+            selection,
+            partition=partition,
+            partition_range=partition_range,
+            force=force,
+            keep_going=keep_going,
+        )
         _leave(failed)
 
 

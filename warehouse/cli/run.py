@@ -24,7 +24,7 @@ from warehouse.errors import WarehouseError
 from warehouse.project.project import Project
 from warehouse.settings import ROOT, load_settings
 from warehouse.store import snapshots
-from warehouse.store.io_manager import FORCE_TAG
+from warehouse.store.io_manager import FORCE_TAG, KEEP_GOING_TAG
 
 
 def run(
@@ -33,6 +33,7 @@ def run(
     partition: str | None = None,
     partition_range: str | None = None,
     force: bool = False,
+    keep_going: bool = False,
 ) -> list[dg.AssetCheckEvaluation]:
     """Materialize a selection of the assets (None: see `everything`) and say what came of it.
 
@@ -40,7 +41,8 @@ def run(
         selection: In Dagster's own selection language.
         partition: The day, for assets that have days; without it and a range: all days.
         partition_range: The first and the last day.
-        force: Publish even a table that lost more rows than allowed.
+        force: Publish even a table that lost more rows than allowed, or without a view that breaks.
+        keep_going: Publish what could be loaded if a source fails.
 
     Returns:
         The checks of severity error that failed in this run.
@@ -54,7 +56,7 @@ def run(
     days = _days(keys, partition, partition_range)
     progress.begin_to_narrate()
     with history() as instance:
-        result = _execute_assets(instance, keys, days, force)
+        result = _execute_assets(instance, keys, days, force, keep_going)
         _summary([result], time.monotonic() - began)
     return _failed(result)
 
@@ -108,13 +110,18 @@ def _execute_assets(
     keys: list[dg.AssetKey],
     days: tuple[date, date] | None,
     force: bool,
+    keep_going: bool = False,
 ) -> dg.ExecuteInProcessResult:
+    tags = {
+        **(range_tags(*days) if days else {}),
+        **({KEEP_GOING_TAG: "true"} if keep_going else {}),
+    }
     return _execute(
         instance,
         defs.resolve_implicit_global_asset_job_def(),
         force,
         asset_selection=keys,
-        tags=range_tags(*days) if days else {},
+        tags=tags,
     )
 
 

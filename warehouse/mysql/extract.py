@@ -15,7 +15,8 @@ from pymysql.connections import Connection
 
 from warehouse.errors import WarehouseError
 from warehouse.mysql.decode import Decoded, decode
-from warehouse.mysql.plan import Days, Plan, check_days, describe
+from warehouse.mysql.instant import Instant
+from warehouse.mysql.plan import Days, Plan, check_days, describe, make_plan
 from warehouse.mysql.protocol import Result, prepare
 from warehouse.mysql.query import SourceQuery
 from warehouse.mysql.server_errors import SAFE, plain_errors
@@ -56,6 +57,9 @@ class Extraction:
     """One SELECT, not sent before it is begun or the first batch is asked for.
 
     Attributes:
+        session: The one to read it with, whose transaction shows an instant that other sources
+            share; None for one of its own.
+        instant: That instant.
         rows: Rows that came so far.
         bytes: Bytes that came so far.
         seconds: From the moment the SELECT was sent to the last row.
@@ -68,6 +72,8 @@ class Extraction:
     days: Days | None = None
     comment: str = ""
     budget_seconds: float | None = None
+    session: Connection[Any] | None = None
+    instant: Instant | None = None
     rows: int = 0
     bytes: int = 0
     seconds: float = 0.0
@@ -85,6 +91,11 @@ class Extraction:
     def sql(self) -> str:
         """The SELECT as it is sent."""
         return self.plan.select(self.comment, self.days)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the SELECT is sent, and its first rows are there."""
+        return self._reading is not None
 
     @property
     def schema(self) -> pa.Schema:
@@ -105,7 +116,7 @@ class Extraction:
             return
         differs = self._begin(on_progress)
         if differs:
-            self.plan = describe(self.plan.server, self.plan.query)
+            self.plan = self._planned_again()
             differs = self._begin(on_progress)
         if differs:
             raise WarehouseError(
@@ -114,9 +125,14 @@ class Extraction:
                 todo="Run again when nobody alters it.",
             )
 
+    def _planned_again(self) -> Plan:
+        if self.session is None:
+            return describe(self.plan.server, self.plan.query)
+        return make_plan(self.session, self.plan.server, self.plan.query)
+
     def _begin(self, on_progress: OnProgress) -> str:
         """Send the SELECT. Returns how the columns that come differ from the plan, if they do."""
-        reading = _Reading(self.plan, self.sql, self.budget_seconds)
+        reading = _Reading(self.plan, self.sql, self.budget_seconds, self.session)
         try:
             if differs := reading.start(lambda: on_progress(self.rows, reading.seconds)):
                 reading.close()
@@ -216,7 +232,13 @@ class _Reading:
         seconds: Since the SELECT was sent, until the last row.
     """
 
-    def __init__(self, plan: Plan, sql: str, budget_seconds: float | None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        sql: str,
+        budget_seconds: float | None,
+        session: Connection[Any] | None,
+    ) -> None:
         self.warnings: list[tuple[int, str]] = []
         self._server = plan.server
         self._differs = plan.differs
@@ -228,6 +250,7 @@ class _Reading:
         self._closed = threading.Event()
         self._first: list[Decoded] | None = None
         self._result: Result | None = None
+        self._session = session
         self._connection: Connection[Any] | None = None
         self._began = monotonic()
         self._ended: float | None = None
@@ -247,7 +270,9 @@ class _Reading:
         Returns:
             How the columns that come differ from the plan; no row is read then.
         """
-        connection = self._open.enter_context(connect(self._server, budget_seconds=self._budget))
+        connection = self._session or self._open.enter_context(
+            connect(self._server, budget_seconds=self._budget)
+        )
         self._connection = connection
         optional(connection, "SET SESSION max_error_count = 65535")
         wait_as_long_as_it_takes(connection)

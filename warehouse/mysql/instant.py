@@ -59,6 +59,12 @@ class Instant:
     how: str
     position: str | None
 
+    @property
+    def words(self) -> str:
+        """The same in a sentence."""
+        at = f" at {self.position}" if self.position else ""
+        return f"one instant{at}, by {self.how}" if self.proven else f"not proven: {self.how}"
+
 
 @dataclass(frozen=True)
 class _Proof:

@@ -162,6 +162,11 @@ def wait_as_long_as_it_takes(connection: Connection[Any]) -> None:
     connection._read_timeout = None  # type: ignore[attr-defined]  # it has no other way
 
 
+def answer_soon(connection: Connection[Any]) -> None:
+    """Expect short answers again on a session whose limit was lifted."""
+    connection._read_timeout = ANSWER_SECONDS  # type: ignore[attr-defined]
+
+
 def hang_up(connection: Connection[Any]) -> None:
     """End a connection at once, and wake the thread that reads from it."""
     sock: socket.socket | None = connection._sock  # type: ignore[attr-defined]

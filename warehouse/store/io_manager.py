@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 
 from warehouse.errors import step
 from warehouse.settings import load_settings
-from warehouse.store import preview, publish, snapshots
+from warehouse.store import preview, publish, run_snapshot, snapshots
 from warehouse.store.fixed_config import FixedConfig
 from warehouse.store.stream import SCHEMA, TableStream, insert
 
 Context = dg.OutputContext | dg.InputContext
 
+IO_MANAGER_KEY = "io_manager"
+KEEP_GOING_TAG = "warehouse/keep_going"
+"""A run with this tag publishes what it could load, although something failed."""
 FORCE_TAG = "warehouse/force"
 """A run with this tag publishes what a guard would refuse: a table that lost too many of its rows,
 or a snapshot without a view that broke."""
@@ -119,60 +122,100 @@ def covers_all(keys: Sequence[str], partitions: dg.PartitionsDefinition[str] | N
     return partitions is not None and set(keys) >= set(partitions.get_partition_keys())
 
 
+@contextmanager
 def next_snapshot(
     context: dg.AssetExecutionContext | dg.OpExecutionContext,
     what: str,
     replacing: Sequence[str] = (),
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Write from within an asset or an op: into the snapshot of its run, or into one of its own."""
+    written = run_snapshot.of_run(context.run.run_id)
+    if written is not None:
+        with written.turn(replacing) as connection:
+            yield connection
+        return
+    path = load_settings().path
+    with _copy(path, context.run, what, context.log.info, replacing) as connection:
+        yield connection
+
+
+def _copy(
+    path: Path,
+    run: dg.DagsterRun,
+    what: str,
+    say: Callable[[str], None],
+    replacing: Sequence[str] = (),
 ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-    """Write a snapshot from within an asset or an op, see `publish.write`."""
+    """Open a private copy for a run, see `publish.write`."""
     settings = load_settings()
     return publish.write(
-        settings.path,
+        path,
         keep=settings.keep_snapshots,
         memory_limit=settings.memory_limit,
-        who=f"{what}, run {context.run.run_id}",
+        who=f"{what}, run {run.run_id}",
         replacing=replacing,
-        part_of=part_of(context.run),
-        force=context.run.tags.get(FORCE_TAG) == "true",
-        say=context.log.info,
+        part_of=part_of(run),
+        force=run.tags.get(FORCE_TAG) == "true",
+        say=say,
     )
+
+
+def awaited(context: dg.OutputContext) -> set[str]:
+    """Return what the run of an output writes in this process: its tables, and its views."""
+    step = context.step_context
+    plan = step.plan_data.execution_plan
+    names: set[str] = set()
+    for key in plan.step_keys_to_execute:
+        planned = plan.get_step_by_key(key)
+        if key == run_snapshot.VIEWS:
+            names.add(key)
+            continue
+        node = step.job_def.get_node(planned.node_handle)
+        for output in planned.step_outputs:
+            definition = node.output_def_named(output.name)
+            asset = output.properties.asset_key
+            nothing = definition.dagster_type.kind.name == "NOTHING"
+            if asset and not nothing and definition.io_manager_key == IO_MANAGER_KEY:
+                names.add(asset.path[-1])
+    return names
 
 
 class SnapshotClient(DuckDbClient):
     """Where the I/O manager gets its connections: a private copy to write, a snapshot to read."""
 
-    def __init__(self, path: Path, keep: int, memory_limit: str | None) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._keep = keep
-        self._memory_limit = memory_limit
 
     @contextmanager
     def connect(  # type: ignore[override]
         self, context: Context, table_slice: TableSlice
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open the newest snapshot for an input, and a new one for an output."""
-        doing = "Reading" if isinstance(context, dg.InputContext) else "Writing"
-        with step(f"{doing} {table_slice.table}"), self._opened(context, table_slice) as connection:
-            yield connection
-
-    def _opened(
-        self, context: Context, table_slice: TableSlice
-    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Open what the run sees for an input, and the snapshot that it writes for an output."""
         if isinstance(context, dg.InputContext):
-            return snapshots.read(self._path)
+            inside = getattr(context, "_step_context", None)  # none where an asset's value is asked
+            run_id = inside.run_id if inside else ""
+            with (
+                step(f"Reading {table_slice.table}"),
+                run_snapshot.read_for_run(self._path, run_id) as connection,
+            ):
+                yield connection
+            return
+        run = context.step_context.dagster_run
+        table = f'{SCHEMA}."{table_slice.table}"'
         whole = not context.has_asset_partitions or covers_all(
             context.asset_partition_keys, context.asset_partitions_def
         )
-        return publish.write(
-            self._path,
-            keep=self._keep,
-            memory_limit=self._memory_limit,
-            who=f"{table_slice.table}, run {context.run_id}",
-            replacing=[f'{SCHEMA}."{table_slice.table}"'] if whole else [],
-            part_of=part_of(context.step_context.dagster_run),
-            force=context.step_context.dagster_run.tags.get(FORCE_TAG) == "true",
-            say=context.log.info,
-        )
+        with step(f"Writing {table_slice.table}"):
+            written = run_snapshot.open_for_run(
+                run.run_id,
+                lambda: _copy(
+                    self._path, run, ", ".join(sorted(awaited(context))), context.log.info
+                ),
+                awaited(context),
+            )
+            with written.turn([table] if whole else []) as connection:
+                yield connection
+            run_snapshot.note_done(run.run_id, table_slice.table)
 
     @staticmethod
     def delete_table_slice(
@@ -213,9 +256,38 @@ class WarehouseIOManager(FixedConfig, DuckDBIOManager):
         path = Path(self.database) if self.database else settings.path
         return DbIOManager(
             type_handlers=self.type_handlers(),
-            db_client=SnapshotClient(path, settings.keep_snapshots, settings.memory_limit),
+            db_client=SnapshotClient(path),
             database=str(path),
             schema=SCHEMA,
             io_manager_name="WarehouseIOManager",
             default_load_type=self.default_load_type(),
         )
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Decide on what the run wrote and did not publish: something that it awaited is missing.
+
+        It is published if nothing failed, or if the run has the tag `warehouse/keep_going`; a run
+        that was stopped publishes nothing.
+        """
+        run_id = context.run_id or ""
+        written = run_snapshot.close_run(run_id)
+        if written is None:
+            return
+        ended = _steps(context, dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_SKIPPED)
+        failed = _steps(context, dg.DagsterEventType.STEP_FAILURE)
+        run = context.dagster_run
+        planned = set(run.step_keys_to_execute or ()) if run else set()
+        keep_going = bool(failed and run and run.tags.get(KEEP_GOING_TAG) == "true")
+        if (ended and not failed and planned <= ended) or keep_going:
+            written.restore(Path(self.database) if self.database else load_settings().path)
+            written.publish()
+        else:
+            written.discard()
+
+
+def _steps(context: dg.InitResourceContext, *kinds: dg.DagsterEventType) -> set[str]:
+    """Return the steps of a run of which such an event tells."""
+    if context.instance is None or context.run_id is None:
+        return set()
+    found = context.instance.all_logs(context.run_id, of_type={*kinds})
+    return {entry.step_key for entry in found if entry.step_key}

@@ -38,6 +38,8 @@ class Receipt:
         invalid_values: By column, how many texts that are not UTF-8, and JSON that is none.
         first_invalid: By column, the primary key of the first value that became NULL.
         hidden_columns: What the account may not read of the source table, in words.
+        instant: Which instant of the source the rows show, and what proves that other sources of
+            the same run show the same one.
         run_id: The Dagster run.
     """
 
@@ -59,6 +61,7 @@ class Receipt:
     invalid_values: Mapping[str, int]
     first_invalid: Mapping[str, str]
     hidden_columns: str | None
+    instant: str | None
     run_id: str
 
 

@@ -1,0 +1,149 @@
+"""One run is one snapshot: all that it writes goes into one private copy, published as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+
+from warehouse.store import snapshots
+
+Opener = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
+"""Opens the private copy; published when it is left without an error, thrown away otherwise."""
+
+
+class _Discarded(Exception):
+    """Leaves the private copy without publishing it."""
+
+
+class RunSnapshot:
+    """What a run writes, from its first write until all that it awaits is in."""
+
+    def __init__(self, open_copy: Opener, awaited: set[str]) -> None:
+        """Open the private copy.
+
+        Args:
+            open_copy: Opens it.
+            awaited: The tables, and `VIEWS`, that the run writes. With the last it is published.
+        """
+        self._awaited = awaited
+        self._copy = ExitStack()
+        self._connection = self._copy.enter_context(open_copy())
+        self.lost: set[str] = set()
+
+    @contextmanager
+    def turn(self, replacing: Sequence[str] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Write something, as a whole or not at all; nobody else sees it yet.
+
+        Args:
+            replacing: Tables that are written anew; gone when the `with` begins, so that the file
+                does not hold them twice. `lost` names them if they are not written.
+        """
+        connection = self._connection
+        for table in replacing:
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+            self.lost.add(table)
+        if replacing:
+            connection.commit()
+            connection.execute("CHECKPOINT")  # frees the dropped blocks for what comes
+            connection.begin()
+        try:
+            yield connection
+        except BaseException:
+            with suppress(duckdb.Error):
+                connection.rollback()
+            connection.begin()
+            raise
+        connection.commit()
+        connection.begin()
+        self.lost -= {*replacing}
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection of its own to what is written so far."""
+        return self._connection.cursor()
+
+    def done(self, name: str) -> bool:
+        """Note that something awaited is in. Returns whether it was the last, and all published."""
+        self._awaited.discard(name)
+        if self._awaited:
+            return False
+        self.publish()
+        return True
+
+    def publish(self) -> None:
+        """Make what is written the newest snapshot."""
+        self._copy.close()
+
+    def restore(self, path: Path) -> None:
+        """Take back from the newest snapshot the tables that were dropped and not written."""
+        current = snapshots.newest(path)
+        if not self.lost or current is None:
+            return
+        self._connection.commit()
+        file = str(current.file.resolve()).replace("'", "''")
+        self._connection.execute(f"ATTACH '{file}' AS last_snapshot (READ_ONLY)")
+        try:
+            for table in sorted(self.lost):
+                with suppress(duckdb.CatalogException):  # it was not there before, either
+                    self._connection.execute(f"CREATE TABLE {table} AS FROM last_snapshot.{table}")
+        finally:
+            self._connection.execute("DETACH last_snapshot")
+            self._connection.begin()
+
+    def discard(self) -> None:
+        """Throw away what is written."""
+        error = _Discarded()
+        with suppress(_Discarded):
+            self._copy.__exit__(_Discarded, error, None)
+
+
+VIEWS = "views"
+"""What a run awaits that writes views, however many."""
+
+_open: dict[str, RunSnapshot] = {}
+"""By run: those that are not published yet."""
+
+
+def of_run(run_id: str) -> RunSnapshot | None:
+    """Return the snapshot that a run writes in this process, if it is not published yet."""
+    return _open.get(run_id)
+
+
+def open_for_run(run_id: str, open_copy: Opener, awaited: set[str]) -> RunSnapshot:
+    """Return the snapshot that a run writes; opened if this is its first write."""
+    if run_id not in _open:
+        _open[run_id] = RunSnapshot(open_copy, awaited)
+    return _open[run_id]
+
+
+def note_done(run_id: str, name: str) -> None:
+    """Note that something is in that a run awaits; with the last all of it is published."""
+    written = _open.get(run_id)
+    if written is None:
+        return
+    try:
+        published = written.done(name)
+    except BaseException:
+        _open.pop(run_id, None)
+        raise
+    if published:
+        del _open[run_id]
+
+
+def close_run(run_id: str) -> RunSnapshot | None:
+    """Return what a run wrote and did not publish, for its end to decide on."""
+    return _open.pop(run_id, None)
+
+
+@contextmanager
+def read_for_run(path: Path, run_id: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open what a run sees: what it wrote itself, or the newest snapshot."""
+    written = of_run(run_id)
+    if written is None:
+        with snapshots.read(path) as connection:
+            yield connection
+        return
+    with written.cursor() as connection:
+        yield connection
