@@ -56,9 +56,46 @@ def run(
     days = _days(keys, partition, partition_range)
     progress.begin_to_narrate()
     with history() as instance:
-        result = _execute_assets(instance, keys, days, force, keep_going)
+        try:
+            result = _execute_assets(instance, keys, days, force, keep_going)
+        except WarehouseError as error:
+            raise _with_others(error, keys) from None
         _summary([result], time.monotonic() - began)
+        _raise_failures(result)
     return _failed(result)
+
+
+def _with_others(error: WarehouseError, keys: list[dg.AssetKey]) -> WarehouseError:
+    """Say of a failed load that the others are not published, either."""
+    sources = [one.name for one in project.whole if dg.AssetKey(one.name) in keys]
+    if len(sources) < 2:
+        return error
+    return WarehouseError(
+        error.what,
+        safe=f"{error.safe} Of {', '.join(sources)} none is published: they show one instant.",
+        todo=f"{error.todo} --keep-going publishes what can be loaded.",
+    )
+
+
+def _raise_failures(result: dg.ExecuteInProcessResult) -> None:
+    """Tell what failed in a run that went on.
+
+    Raises:
+        WarehouseError: something did.
+    """
+    texts: list[str] = []
+    for event in result.filter_events(lambda event: event.is_step_failure):
+        cause = event.step_failure_data.error
+        while cause is not None and cause.cls_name != WarehouseError.__name__:
+            cause = cause.cause
+        text = cause.message.partition(": ")[2].strip() if cause else "see the run's page"
+        texts.append(f"{event.step_key}: {text}")
+    if texts:
+        raise WarehouseError(
+            "\n".join(texts),
+            safe="Everything else is published.",
+            todo="Correct it, and run again.",
+        )
 
 
 def load_changed(
@@ -142,6 +179,7 @@ def _execute(
             resources=resources,
             run_config={"loggers": {"narration": {}}},
             tags={**(tags or {}), **({FORCE_TAG: "true"} if force else {})},
+            raise_on_error=KEEP_GOING_TAG not in (tags or {}),
         )
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         raise KeyboardInterrupt from None
