@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from warehouse.assets.upstream import column_lineage
 from warehouse.mysql.extract import Extraction, Invalid
 from warehouse.mysql.undated import Outside
 from warehouse.store import ledger
@@ -54,12 +55,14 @@ def origin(extraction: Extraction) -> dict[str, Any]:
         "hidden_columns": plan.hidden,
         "instant": extraction.instant.words if extraction.instant else None,
     }
+    lineage = column_lineage(plan)
     return {
         "source": f"{plan.server.address}/{plan.named.strip('`')}",
         "server_version": plan.server_version,
         "query": dg.MetadataValue.md(f"```sql\n{extraction.sql}\n```"),
         "select_statements": 1,
         **{name: value for name, value in known.items() if value},
+        **({"dagster/column_lineage": lineage} if lineage else {}),
     }
 
 

@@ -1,4 +1,4 @@
-"""A source on its way to MySQL: its SELECT, and the days that it has."""
+"""A source on its way to MySQL: its SELECT, the days that it has, the tables that it reads."""
 
 from __future__ import annotations
 

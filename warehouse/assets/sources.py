@@ -11,6 +11,7 @@ from warehouse.assets.load import Result, load_days, load_whole
 from warehouse.assets.side_by_side import Loads
 from warehouse.assets.source_queries import calendar_of
 from warehouse.assets.source_server import source_server
+from warehouse.assets.upstream import upstream_key, upstream_keys
 from warehouse.days.calendar import SEPARATOR
 from warehouse.days.zones import duckdb_day
 from warehouse.errors import step
@@ -28,16 +29,6 @@ GROUP = "sources"
 MYSQL = "mysql"
 """The resource that holds a run's sessions with MySQL."""
 KINDS = {"mysql", "duckdb", "table"}
-
-
-def upstream_key(table: TableName) -> dg.AssetKey:
-    """Return the key of a table in MySQL: that of the connection's database has no database."""
-    return dg.AssetKey(["mysql", *([table.database] if table.database else []), table.name])
-
-
-def upstream_keys(source: Source) -> list[dg.AssetKey]:
-    """Return the keys of the tables in MySQL that a source reads, as far as that can be told."""
-    return [upstream_key(table) for table in sorted(source.facts.reads or ())]
 
 
 def build_upstream(sources: Iterable[Source]) -> list[dg.SourceAsset | dg.AssetsDefinition]:

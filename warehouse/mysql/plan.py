@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -89,6 +89,7 @@ class Plan:
         asked_at_there: The same in the server's own time zone, as if that were UTC.
         version: That of the tables which it reads, see `table_version`; None if it cannot be told.
         comment: The table's, if it reads just one.
+        tables: The columns of each table that it reads, as far as the account sees them.
     """
 
     server: Server
@@ -104,6 +105,7 @@ class Plan:
     asked_at_there: datetime
     version: str | None
     comment: str = ""
+    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def named(self) -> str:
@@ -201,7 +203,8 @@ def make_plan(connection: Connection[Any], server: Server, query: SourceQuery) -
         query, told, hidden = ask_columns(connection, server, query)
         tables = query.tables(server.database)
         origins = {(field.schema, field.table) for field in told if field.table} | {*tables}
-        columns = make_columns(told, definitions(connection, origins, mariadb), query.named)
+        defined = definitions(connection, origins, mariadb)
+        columns = make_columns(told, defined, query.named)
         size = rows(connection, _SIZE, *tables[0]) if len(tables) == 1 else []
         estimate, about = size[0] if size else (0, "")
         binlog, gtid = _position(connection, mariadb)
@@ -219,6 +222,12 @@ def make_plan(connection: Connection[Any], server: Server, query: SourceQuery) -
             asked_at_there=datetime.fromisoformat(now_there).replace(tzinfo=UTC),
             version=_version(connection, query, tables),
             comment="" if about == "VIEW" else str(about or ""),  # MySQL says so of every view
+            tables={
+                name: tuple(
+                    one.name for one in defined if (one.schema, one.table) == (schema, name)
+                )
+                for schema, name in tables
+            },
         )
         return replace(plan, fields=fields_of(connection, plan.select()))
 

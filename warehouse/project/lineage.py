@@ -47,21 +47,27 @@ class Lineage:
     unknown: dict[str, str] = field(default_factory=dict)
 
 
-def trace(sql: str, columns: Sequence[str], tables: Mapping[str, Collection[str]]) -> Lineage:
+def trace(
+    sql: str,
+    columns: Sequence[str],
+    tables: Mapping[str, Collection[str]],
+    dialect: str = DIALECT,
+) -> Lineage:
     """Tell of each column of a SELECT which columns it is made of.
 
     Args:
         sql: One SELECT.
-        columns: The columns that it has in DuckDB.
+        columns: The columns that it has.
         tables: The columns of each table and view that it may read.
+        dialect: Of the SELECT, as sqlglot calls it.
     """
     found = Lineage()
     try:
         schema = MappingSchema(
             {table: dict.fromkeys(names, "VARCHAR") for table, names in tables.items()},
-            dialect=DIALECT,
+            dialect=dialect,
         )
-        scope = _scope(sql, schema)
+        scope = _scope(sql, schema, dialect)
         selected = _selected(scope)
         if len(selected) != len(columns):
             raise ValueError(f"{len(selected)} columns can be told of {len(columns)}")
@@ -76,7 +82,7 @@ def trace(sql: str, columns: Sequence[str], tables: Mapping[str, Collection[str]
         try:
             if not _same(column, name):
                 raise ValueError(f"{name} stands in its place")
-            node = to_node(place, scope, DIALECT, schema, trim_selects=False)
+            node = to_node(place, scope, dialect, schema, trim_selects=False)
             leaves = _leaves(node)
             if strange := leaves - spelled.keys():
                 raise ValueError(f"{'.'.join(min(strange))} is not known")
@@ -90,12 +96,12 @@ def trace(sql: str, columns: Sequence[str], tables: Mapping[str, Collection[str]
     return found
 
 
-def _scope(sql: str, schema: Schema) -> Scope:
+def _scope(sql: str, schema: Schema, dialect: str) -> Scope:
     """Parse a SELECT, with stars spelled out and each column under its table's name."""
     scope = build_scope(
         qualify(
-            sqlglot.parse_one(sql, dialect=DIALECT),
-            dialect=DIALECT,
+            sqlglot.parse_one(sql, dialect=dialect),
+            dialect=dialect,
             schema=schema,
             validate_qualify_columns=False,
             identify=False,
