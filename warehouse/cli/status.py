@@ -44,6 +44,7 @@ def _status(settings: Settings) -> None:
     _say_writer(settings.path, now)
     found = status_report.assets(settings.path)
     _print(("asset", "rows", "loaded", "age", "source"), [_asset(asset, now) for asset in found])
+    _say_instants(found)
     kept = status_report.files(settings.path)
     click.echo()
     _print(("snapshot", "size", "open in"), [_kept(snapshot) for snapshot in kept])
@@ -59,6 +60,18 @@ def _status(settings: Settings) -> None:
     header = ("asset", "freshness", "last run", "when", "result", "next load")
     _print(header, [_run(run, now) for run in runs])
     _say_more(settings.path, found, kept, history)
+
+
+def _say_instants(found: Sequence[Asset]) -> None:
+    """Say which sources do not show one instant of MySQL: they were loaded in different runs."""
+    loaded = {
+        asset.name: asset.loaded.run_id for asset in found if asset.loaded and asset.loaded.instant
+    }
+    if len(set(loaded.values())) > 1:
+        click.echo(
+            f"{', '.join(loaded)} were loaded in different runs: they do not show one instant of "
+            "MySQL. `just materialize` loads them together."
+        )
 
 
 def _say_writer(path: Path, now: datetime) -> None:

@@ -95,6 +95,7 @@ class LastLoad:
     version: str | None
     run_id: str
     source: str
+    instant: str | None = None
 
 
 def last_load(connection: duckdb.DuckDBPyConnection, table: str) -> LastLoad | None:
@@ -109,7 +110,8 @@ def last_load(connection: duckdb.DuckDBPyConnection, table: str) -> LastLoad | N
         return None
     found = connection.execute(
         "SELECT started_at, rows, query, source_version, run_id, "
-        "host || ':' || port || '/' || database || '.' || source_table "
+        "host || ':' || port || '/' || database || '.' || source_table, "
+        f"{'instant' if 'instant' in columns else 'NULL'} "
         f"FROM {TABLE} WHERE table_name = ? ORDER BY started_at DESC LIMIT 1",
         [table],
     ).fetchone()
