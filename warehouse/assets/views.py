@@ -16,7 +16,15 @@ from warehouse.project.view_files import View
 from warehouse.settings import Settings, load_settings
 from warehouse.store import preview, run_snapshot
 from warehouse.store.io_manager import column_schema, next_snapshot
-from warehouse.store.views import Written, column_comments, stored_versions, write_views
+from warehouse.store.views import (
+    Written,
+    column_comments,
+    drop_view,
+    find_broken,
+    stored_versions,
+    table_columns,
+    write_views,
+)
 
 PREVIEW_SECONDS = 1.0
 """What the first rows of a run's views and their numbers may take together: they are computed."""
@@ -89,14 +97,25 @@ def build_views(views: list[View], sources: Collection[str]) -> dg.AssetsDefinit
 def _write(
     context: dg.AssetExecutionContext, settings: Settings, views: list[View], chosen: list[View]
 ) -> Written:
-    """Write a snapshot if any chosen view is not in the newest one as its file says."""
+    """Write a snapshot if any chosen view is not in the newest one as its file says.
+
+    One that worked and does not fit any more goes: only a run that was told to publish all the same
+    comes to this.
+    """
+    names = {view.name for view in chosen}
     with run_snapshot.read_for_run(settings.path, context.run.run_id) as connection:
         stored = stored_versions(connection)
+        broken = find_broken(views, table_columns(connection))
+    same = {view.name for view in views if stored.get(view.name) == view.version}
     gone = stored.keys() - {view.name for view in views}
-    if not gone and all(stored.get(view.name) == view.version for view in chosen):
+    lost = names & same & broken.keys()
+    if not gone and not lost and names <= same:
         return Written([], {})
     with next_snapshot(context, "views") as connection:
-        return write_views(connection, views, only={view.name for view in chosen})
+        for name in lost:
+            drop_view(connection, name)
+        done = write_views(connection, views, only=names - lost)
+    return Written(done.written, {**done.failed, **{name: broken[name] for name in lost}})
 
 
 def _describe(
