@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import dagster as dg
 
 from warehouse.mysql.plan import Plan
@@ -11,8 +13,16 @@ from warehouse.project.source_query import TableName
 
 
 def upstream_key(table: TableName) -> dg.AssetKey:
-    """Return the key of a table in MySQL: that of the connection's database has no database."""
-    return dg.AssetKey(["mysql", *([table.database] if table.database else []), table.name])
+    """Return the key of a table in MySQL: that of the connection's database has no database.
+
+    Dagster takes letters, digits and _ only; another character is written by its number.
+    """
+    path = [part for part in (table.database, table.name) if part]
+    return dg.AssetKey(["mysql", *(_plain(part) for part in path)])
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]", lambda found: f"_{ord(found[0]):x}_", name)
 
 
 def upstream_keys(source: Source) -> list[dg.AssetKey]:
