@@ -45,7 +45,7 @@ def _observable(table: TableName) -> dg.SourceAsset | dg.AssetsDefinition:
         group_name=GROUP,
         tags={"dagster/kind/mysql": ""},
         description=f"The table `{table.name}` in MySQL. Observing it asks for the time of its "
-        "last change, which reads no row; the data version differs when the table may have changed.",
+        "last change, which reads no row. The data version differs when it may have changed.",
     )
     def observe(context: dg.OpExecutionContext) -> dg.ObserveResult:
         server = source_server(load_settings(), context.log.info)
