@@ -10,7 +10,7 @@ from pathlib import Path
 from warehouse.errors import WarehouseError
 from warehouse.project.check_files import load_checks
 from warehouse.project.source_files import FOLDER, Source, load_sources
-from warehouse.project.view_files import View, load_views
+from warehouse.project.view_files import View, load_views, shown
 
 BOOKKEEPING = ("loads", "cached_days", "snapshots")
 """The tables that the warehouse keeps beside those of the sources; views and checks may read them.
@@ -60,15 +60,22 @@ def load_project(home: Path | None = None) -> Project:
     sql, checks = root / "sql", root / "checks"
     sources = load_sources(sql / FOLDER)
     names = [source.name for source in sources]
-    _check_names(sources)
+    _check_sources(sources)
     views = load_views((*names, *BOOKKEEPING), sql)
     assets = {*names, *(view.name for view in views)}
     found = load_checks(assets, {*assets, *BOOKKEEPING}, checks)
     return Project(tuple(sources), tuple(views), tuple(found))
 
 
-def _check_names(sources: Collection[Source]) -> None:
+def _check_sources(sources: Collection[Source]) -> None:
     for source in sources:
+        if source.server:  # rather no load at all than one from the usual server
+            raise WarehouseError(
+                f"{shown(source.file)}:1: the note from names the server {source.server}, and the "
+                "warehouse reads one server so far.",
+                safe="Nothing was read from any server.",
+                todo="Use a project folder for each server (WAREHOUSE_HOME, WAREHOUSE_MYSQL_URL).",
+            )
         if source.name.lower() in BOOKKEEPING:
             raise WarehouseError(
                 f"{source.at()}: {source.name} is the name of a table that the warehouse keeps.",
