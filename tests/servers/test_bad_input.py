@@ -84,11 +84,13 @@ def test_what_is_wrong_is_named(shop: Database, warehouse_env: WarehouseEnv) -> 
         ),
         "syntax": (
             {"sql": "select * from orders\nwhere\nstatus =\nand id < 3"},
-            rf"{FILE}:4: MySQL at reader@.* cannot parse the query: .*'and id < 3[^$]*Correct the file",
+            rf"{FILE}:4: MySQL at reader@.* cannot parse the query: .*'and id < 3[^$]*"
+            r"Correct the file",
         ),
         "column": (
             {"sql": "select * from orders\nwhere amounts = 1"},
-            rf"{FILE}:2: MySQL at reader@.* knows no column amounts there\. Did you mean amount\?[^$]*Correct the file",
+            rf"{FILE}:2: MySQL at reader@.* knows no column amounts there\. "
+            r"Did you mean amount\?[^$]*Correct the file",
         ),
         "function": (
             {"sql": "select * from orders where no_such_function(id)"},

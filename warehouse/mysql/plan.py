@@ -15,6 +15,7 @@ from warehouse.errors import WarehouseError
 from warehouse.mysql.columns import (
     Column,
     TableKey,
+    as_sent,
     definitions,
     essence,
     in_words,
@@ -220,7 +221,9 @@ def make_plan(connection: Connection[Any], server: Server, query: SourceQuery) -
             version=_version(connection, query, tables),
             comment="" if about == "VIEW" else str(about or ""),  # MySQL says so of every view
         )
-        return replace(plan, fields=fields_of(connection, plan.select()))
+        sent = fields_of(connection, plan.select())
+        columns = tuple(map(as_sent, plan.columns, sent))
+        return replace(plan, columns=columns, fields=sent)
 
 
 def _version(
