@@ -14,7 +14,7 @@ from pymysql.connections import Connection
 from pymysql.constants import FIELD_TYPE, FLAG
 from sqlalchemy.engine import make_url
 
-from tests.servers.loading import query
+from tests.servers.loading import query as source_query
 from warehouse.mysql.extract import open_extraction
 from warehouse.mysql.protocol import Field, Result, close, prepare
 from warehouse.mysql.url import parse_url
@@ -100,7 +100,7 @@ def test_the_loader_reads_it_as_it_reads_a_production_server(table: Table) -> No
     asked: list[str] = []
     with serve(on_query=asked.append) as server:
         sql = f"SELECT * FROM `{table.name}` WHERE id > 700"
-        extraction = open_extraction(parse_url(server.url), query(sql, table.name))
+        extraction = open_extraction(parse_url(server.url), source_query(sql, table.name))
         batches = list(extraction.batches())
     columns = extraction.plan.columns
     assert [(column.name, column.duckdb_type) for column in columns] == [

@@ -19,9 +19,13 @@ BOOKKEEPING = ("loads", "cached_days", "snapshots")
 
 
 RESERVED = frozenset(
-    "arg_dict bool conf config context dict float input input_arg_dict int meta output "
-    "output_arg_dict str type checks views".split()
-) | {word.lower() for word in kwlist}
+    [
+        *("arg_dict", "bool", "conf", "config", "context", "dict", "float", "input"),
+        *("input_arg_dict", "int", "meta", "output", "output_arg_dict", "str", "type"),
+        *("checks", "views"),
+        *(word.lower() for word in kwlist),
+    ]
+)
 """What no asset can be called: Dagster's own words, Python's, and the names of our two steps."""
 
 
