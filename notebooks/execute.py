@@ -48,8 +48,7 @@ def sample_warehouse(folder: Path) -> dict[str, str]:
         "DAGSTER_HOME": str(home),
         "WAREHOUSE_PATH": str(folder / "warehouse.duckdb"),
         # Said, so that a developer's .env has no say.
-        "WAREHOUSE_ORDERS_TABLE": "orders",
-        "WAREHOUSE_ORDERS_WHERE": "true",
+        "WAREHOUSE_HOME": str(ROOT / "warehouse"),
         "WAREHOUSE_KEEP_SNAPSHOTS": "3",
         "TZ": "UTC",
     }

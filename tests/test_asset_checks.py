@@ -6,20 +6,24 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from warehouse.assets.tables import KNOWN_TABLES
 
 from tests.conftest import WarehouseEnv
-from warehouse.assets.checks import FOLDER, build_checks, load_checks
+from warehouse.assets.checks import build_checks
 from warehouse.errors import WarehouseError
-from warehouse.project.view_files import load_views
+from warehouse.project.check_files import load_checks
+from warehouse.project.project import BOOKKEEPING, load_project
+from warehouse.settings import ROOT
 from warehouse.store import publish
 
-VIEWS = load_views(KNOWN_TABLES)
+FOLDER = ROOT / "warehouse" / "checks"
+SHIPPED = load_project()
+ASSETS = {*SHIPPED.by_name, *(view.name for view in SHIPPED.views)}
+KNOWN = {*ASSETS, *BOOKKEEPING}
 
 
 def evaluate(folder: Path, env: WarehouseEnv) -> dict[str, dg.AssetCheckEvaluation]:
     """Run the checks in a folder on the warehouse, and return what came of each."""
-    checks = build_checks(load_checks(VIEWS, folder))
+    checks = build_checks(load_checks(ASSETS, KNOWN, folder), SHIPPED.sources)
     defs = dg.Definitions(asset_checks=[checks], executor=dg.in_process_executor)
     job = defs.resolve_implicit_global_asset_job_def()
     result = job.execute_in_process(instance=env.history)
@@ -114,4 +118,4 @@ def test_a_file_that_cannot_work_is_named(
 ) -> None:
     write(tmp_path, name, sql)
     with pytest.raises(WarehouseError, match=message):
-        load_checks(VIEWS, tmp_path)
+        load_checks(ASSETS, KNOWN, tmp_path)

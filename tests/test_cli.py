@@ -46,7 +46,7 @@ def test_a_rollback_is_a_new_snapshot_and_stands_in_the_history(
     warehouse_env: WarehouseEnv,
 ) -> None:
     warehouse_env.run("mysql_orders")
-    warehouse_env.configure(orders_where="id < 6000")
+    warehouse_env.where("id < 6000")
     warehouse_env.run("mysql_orders")
     done = warehouse(warehouse_env, "rollback", "1")
     assert done.returncode == 0, done.stderr

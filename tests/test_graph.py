@@ -58,8 +58,12 @@ def graph(env: WarehouseEnv) -> str:
 
 
 def _code(metadata: Mapping[str, Any]) -> str:
-    """Return the files an asset links to, without lines, which change with each edit."""
-    references = metadata["dagster/code_references"].code_references
+    """Return the files an asset links to, without lines, which change with each edit.
+
+    A table in MySQL has none: it stands in the file of each source that reads it.
+    """
+    linked = metadata.get("dagster/code_references")
+    references = linked.code_references if linked else []
     return ", ".join(str(Path(each.file_path).relative_to(ROOT)) for each in references)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import WarehouseEnv
-from warehouse.assets.load import FORCE_TAG
 from warehouse.errors import WarehouseError
 from warehouse.store.guard import check_shrink
+from warehouse.store.io_manager import FORCE_TAG
 from warehouse.store.snapshots import newest
 
 
@@ -37,11 +37,11 @@ def test_a_load_that_lost_most_rows_leaves_everything_as_it_was(
     warehouse_env.run()
     before = newest(warehouse_env.path)
     receipts = warehouse_env.query("FROM loads")
-    warehouse_env.configure(orders_where="id < 100")
+    warehouse_env.where("id < 100")
 
     with pytest.raises(WarehouseError, match=r"10,000 rows and would have \d+ "):
         warehouse_env.run("mysql_orders")
-    warehouse_env.configure(orders_where="false")
+    warehouse_env.where("false")
     with pytest.raises(WarehouseError, match=r"10,000 rows and would have 0 "):
         warehouse_env.run("mysql_orders")
     assert newest(warehouse_env.path) == before
@@ -51,19 +51,20 @@ def test_a_load_that_lost_most_rows_leaves_everything_as_it_was(
 
 def test_the_ways_to_force_it(warehouse_env: WarehouseEnv) -> None:
     warehouse_env.run("mysql_orders")
-    warehouse_env.configure(orders_where="id < 100")
+    warehouse_env.where("id < 100")
     warehouse_env.run("mysql_orders", tags={FORCE_TAG: "true"})
     ((few,),) = warehouse_env.query("SELECT count(*) FROM mysql_orders")
     assert 0 < few < 200
 
-    warehouse_env.configure(orders_where="false", max_shrink=1)
+    warehouse_env.where("false")
+    warehouse_env.configure(max_shrink=1)
     warehouse_env.run("mysql_orders")
     assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(0,)]
 
 
 def test_the_command_line_forces(warehouse_env: WarehouseEnv) -> None:
     assert warehouse_env.materialize("mysql_orders").returncode == 0
-    warehouse_env.configure(orders_where="id < 100")
+    warehouse_env.where("id < 100")
     refused = warehouse_env.materialize("mysql_orders")
     assert refused.returncode == 1
     assert "--force" in refused.stderr

@@ -14,6 +14,7 @@ from pymysql.connections import Connection
 from pymysql.constants import FIELD_TYPE, FLAG
 from sqlalchemy.engine import make_url
 
+from tests.servers.loading import query as source_query
 from warehouse.mysql.extract import open_extraction
 from warehouse.mysql.protocol import Field, Result, close, prepare
 from warehouse.mysql.url import parse_url
@@ -98,14 +99,15 @@ def test_any_client_can_query_it_and_each_query_is_told() -> None:
 def test_the_loader_reads_it_as_it_reads_a_production_server(table: Table) -> None:
     asked: list[str] = []
     with serve(on_query=asked.append) as server:
-        extraction = open_extraction(parse_url(server.url), table.name, where="id > 700")
+        sql = f"SELECT * FROM `{table.name}` WHERE id > 700"
+        extraction = open_extraction(parse_url(server.url), source_query(sql, table.name))
         batches = list(extraction.batches())
     columns = extraction.plan.columns
     assert [(column.name, column.duckdb_type) for column in columns] == [
         (column.name, column.duckdb_type) for column in table.columns
     ]
     assert 0 < extraction.rows == sum(batch.num_rows for batch in batches) < 10_000
-    assert sum(f"FROM `{table.name}`" in query for query in asked) == 1
+    assert sum(f"FROM `{table.name}`" in text for text in asked) == 1
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from tests.servers.loading import orders
 from warehouse.mysql.extract import open_extraction
 from warehouse.mysql.fingerprints import ask_days
 from warehouse.mysql.plan import Days, describe
@@ -27,7 +28,7 @@ DAYS = Days("order_date", ((FIRST, LAST),))
 def test_it_counts_as_duckdb_does(key: tuple[str, ...], updated: str) -> None:
     with serve() as running, duckdb.connect() as connection:
         server = parse_url(running.url)
-        extraction = open_extraction(server, "orders", days=DAYS)
+        extraction = open_extraction(server, orders(), days=DAYS)
         rows = pa.RecordBatchReader.from_batches(extraction.schema, extraction.batches())
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("incoming", rows)
@@ -35,7 +36,7 @@ def test_it_counts_as_duckdb_does(key: tuple[str, ...], updated: str) -> None:
         connection.execute(f"CREATE TABLE orders AS SELECT {select} FROM incoming")
         counts = dict.fromkeys(DAYS.listed, 0)
         store_days.record(connection, "orders", counts, datetime.now(UTC), "a run")
-        with ask_days(describe(server, "orders"), DAYS, key=key, updated=updated) as asked:
+        with ask_days(describe(server, orders()), DAYS, key=key, updated=updated) as asked:
             there = asked.counted(lambda _: None).fingerprints
             here = store_days.cached_days(connection, "orders", "order_date", asked.recipe)
     assert isinstance(min(there), date)

@@ -10,10 +10,12 @@ import pytest
 
 from tests.conftest import WarehouseEnv
 from warehouse.assets.automation import every_minutes
-from warehouse.assets.sensors import changed_days
-from warehouse.definitions import defs
+from warehouse.assets.sensors import build_changed_days
+from warehouse.definitions import defs, project
+from warehouse.project.project import Project
 
 DAILY = "mysql_orders_daily"
+Days = dict[str, list[str]]
 
 
 @pytest.fixture
@@ -23,9 +25,9 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield made
 
 
-def tick(instance: dg.DagsterInstance) -> tuple[list[list[str]], str]:
-    """Evaluate the sensor: the days each run is to load, and why it asks for none."""
-    evaluated = changed_days.evaluate_tick(dg.build_sensor_context(instance=instance))
+def tick(instance: dg.DagsterInstance, of: Project = project) -> tuple[list[Days], str]:
+    """Evaluate the sensor: the days each run is to load by source, and why it asks for none."""
+    evaluated = build_changed_days(of).evaluate_tick(dg.build_sensor_context(instance=instance))
     runs = evaluated.run_requests or []
     named = [request.run_config["resources"]["compared"]["config"]["days"] for request in runs]
     return named, evaluated.skip_message or ""
@@ -42,7 +44,9 @@ def test_changed_days_asks_for_one_run(
     warehouse_env: WarehouseEnv, instance: dg.DagsterInstance
 ) -> None:
     warehouse_env.run(DAILY, days=("2025-12-01", "2025-12-31"))
-    ((before, after),), _ = tick(instance)
+    (days,), _ = tick(instance)
+    assert days.keys() == {DAILY}
+    before, after = days[DAILY]
     assert before == "2025-11-01...2025-11-30"
     assert after.startswith("2026-01-01...")
 
@@ -81,7 +85,7 @@ def test_changed_days_drops_those_before_a_later_start(
 ) -> None:
     warehouse_env.run(DAILY, days=("2025-11-01", str(datetime.now(UTC).date())))
     warehouse_env.configure(daily_start="2026-01-01")
-    assert tick(instance) == ([[]], ""), "the run compares by itself"
+    assert tick(instance) == ([{DAILY: []}], ""), "nothing is to be read, and days are to go"
     warehouse_env.refresh()
     assert "days are as they are in MySQL" in tick(instance)[1]
     assert warehouse_env.query(f"SELECT min(order_date)::VARCHAR FROM {DAILY}") == [("2026-01-01",)]

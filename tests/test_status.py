@@ -56,7 +56,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             tmp_path_factory.mktemp("built"), monkeypatch, dg.DagsterInstance.ephemeral
         )
         assert env.materialize().returncode == 0
-        env.configure(orders_table="nonsense")
+        env.source("mysql_orders", "select * from nonsense")
         assert env.materialize("mysql_orders").returncode == 1
         return env.path, Path(env.env["DAGSTER_HOME"])
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import WarehouseEnv
 from warehouse.assets import views as transforms
-from warehouse.assets.tables import KNOWN_TABLES
+from warehouse.project.project import BOOKKEEPING
 from warehouse.project.view_files import load_views
 
 FILES = {
@@ -27,7 +27,8 @@ def tell(env: WarehouseEnv, folder: Path, files: dict[str, str]) -> dict[str, di
     (folder / "shop").mkdir(parents=True)
     for name, sql in files.items():
         (folder / "shop" / f"{name}.sql").write_text(sql)
-    views = transforms.build_views(load_views(KNOWN_TABLES, folder))
+    sources = env.project.by_name.keys()
+    views = transforms.build_views(load_views({*sources, *BOOKKEEPING}, folder), sources)
     result = dg.materialize([views], instance=env.history)
     return {
         event.asset_key.to_user_string(): {

@@ -235,25 +235,30 @@ def test_each_step_in_the_ui(
 def test_the_observation(warehouse_env: WarehouseEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     from dagster._core.definitions.observe import observe
 
-    from warehouse.assets.sources import orders_in_mysql
+    from warehouse.assets.sources import build_upstream
 
     monkeypatch.setattr("warehouse.assets.sources.load_settings", raising(KeyError(TEXT)))
-    result = observe([orders_in_mysql], instance=warehouse_env.history, raise_on_error=False)
+    tables = [
+        table
+        for table in build_upstream(warehouse_env.project.sources)
+        if table.key.path == ["mysql", "orders"]
+    ]
+    result = observe(tables, instance=warehouse_env.history, raise_on_error=False)
     (failed,) = [event for event in result.all_events if event.is_step_failure]
     error = failed.step_failure_data.error
     assert error is not None
     shown = error.cause or error
-    assert "Observing orders_in_mysql failed unexpectedly: KeyError" in shown.message
+    assert "Observing mysql.orders failed unexpectedly: KeyError" in shown.message
     check_text(shown.message)
 
 
 def test_the_sensor(warehouse_env: WarehouseEnv, monkeypatch: pytest.MonkeyPatch) -> None:
-    from warehouse.assets.sensors import changed_days
+    from warehouse.assets.sensors import build_changed_days
 
     monkeypatch.setattr("warehouse.assets.sensors.difference", raising(KeyError(TEXT)))
     context = dg.build_sensor_context(instance=warehouse_env.history)
     with pytest.raises(WarehouseError, match="The sensor changed_days failed unexpectedly") as told:
-        changed_days.evaluate_tick(context)
+        build_changed_days(warehouse_env.project).evaluate_tick(context)
     assert "the tick's page" in str(told.value)
 
 

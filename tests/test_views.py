@@ -1,5 +1,6 @@
 """Views are read from files, checked before a run, written only when they change."""
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -7,7 +8,7 @@ import pytest
 
 from warehouse.errors import WarehouseError
 from warehouse.project.view_files import load_views
-from warehouse.store.views import check_views, write_views
+from warehouse.store.views import Written, find_broken, write_views
 
 ORDERS = {"id": "INTEGER", "amount": "DECIMAL(12,2)"}
 
@@ -106,14 +107,15 @@ def test_a_name_is_taken_once(folder: Path) -> None:
 
 def test_a_column_that_is_not_there_is_found_without_any_rows(folder: Path) -> None:
     add(folder, "a", "select id,\n  amont\nfrom orders")
-    with pytest.raises(WarehouseError, match=r"a\.sql:2: Binder Error.*amont"):
-        check_views(load_views({"orders"}, folder), {"orders": ORDERS})
+    broken = find_broken(load_views({"orders"}, folder), {"orders": ORDERS})
+    assert broken.keys() == {"a"}
+    assert re.search(r"a\.sql:2: Binder Error.*amont", broken["a"].what)
 
 
 def test_views_on_tables_that_are_not_there_yet_are_passed_over(folder: Path) -> None:
     add(folder, "a", "from later")
     add(folder, "b", "from a")
-    check_views(load_views({"later"}, folder), {"orders": ORDERS})
+    assert find_broken(load_views({"later"}, folder), {"orders": ORDERS}) == {}
 
 
 def warehouse() -> duckdb.DuckDBPyConnection:
@@ -127,11 +129,11 @@ def test_only_changed_views_are_written(folder: Path) -> None:
     add(folder, "b", "from a")
     connection = warehouse()
     both = {"a", "b"}
-    assert write_views(connection, load_views({"orders"}, folder), both) == ["a", "b"]
-    assert write_views(connection, load_views({"orders"}, folder), both) == []
+    assert write_views(connection, load_views({"orders"}, folder), both) == Written(["a", "b"], {})
+    assert write_views(connection, load_views({"orders"}, folder), both) == Written([], {})
     add(folder, "a", "-- It's second.\nselect id, amount from orders")
-    assert write_views(connection, load_views({"orders"}, folder), {"b"}) == []
-    assert write_views(connection, load_views({"orders"}, folder), both) == ["a"]
+    assert write_views(connection, load_views({"orders"}, folder), {"b"}) == Written([], {})
+    assert write_views(connection, load_views({"orders"}, folder), both) == Written(["a"], {})
     assert connection.execute(
         "SELECT comment FROM duckdb_views() WHERE view_name = 'a'"
     ).fetchall() == [("It's second.",)]
@@ -152,10 +154,45 @@ def test_a_view_goes_with_its_file(folder: Path) -> None:
 def test_what_is_not_built_yet_is_named(folder: Path) -> None:
     add(folder, "a", "from orders")
     add(folder, "b", "from a")
-    with pytest.raises(
-        WarehouseError, match=r"b reads a, which the warehouse does not hold.*\n.*\n.*just"
-    ):
-        write_views(warehouse(), load_views({"orders"}, folder), {"b"})
+    done = write_views(warehouse(), load_views({"orders"}, folder), {"b"})
+    assert (done.written, done.failed.keys()) == ([], {"b"})
+    assert re.search(
+        r"b\.sql:1: b reads a, which the warehouse does not hold.*\n.*\n.*just",
+        str(done.failed["b"]),
+    )
+
+
+def test_a_view_that_does_not_fit_fails_by_itself(folder: Path) -> None:
+    add(folder, "fits", "select id from orders")
+    add(folder, "wrong", "select id,\n  amont\nfrom orders")
+    add(folder, "reads_wrong", "from wrong")
+    connection = warehouse()
+    views = load_views({"orders"}, folder)
+    done = write_views(connection, views, {view.name for view in views})
+    assert done.written == ["fits"]
+    assert done.failed.keys() == {"wrong", "reads_wrong"}
+    assert re.search(r"wrong\.sql:2: Binder Error.*amont", done.failed["wrong"].what)
+    assert "reads_wrong.sql:1: " in done.failed["reads_wrong"].what
+    assert "wrong, which could not be written" in done.failed["reads_wrong"].what
+    for error in done.failed.values():
+        assert error.safe == "Everything else is published."
+
+
+def test_a_view_whose_new_text_does_not_fit_stays_what_it_was(folder: Path) -> None:
+    add(folder, "a", "select id from orders")
+    connection = warehouse()
+    write_views(connection, load_views({"orders"}, folder), {"a"})
+    add(folder, "a", "select nonsense from orders")
+    done = write_views(connection, load_views({"orders"}, folder), {"a"})
+    assert (done.written, done.failed.keys()) == ([], {"a"})
+    assert connection.sql("FROM a").columns == ["id"]
+
+
+def test_of_a_view_that_was_not_asked_for_no_failure_is_told(folder: Path) -> None:
+    add(folder, "a", "select id from orders")
+    add(folder, "wrong", "select nonsense from orders")
+    done = write_views(warehouse(), load_views({"orders"}, folder), {"a"})
+    assert done == Written(["a"], {})
 
 
 def comments(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -188,5 +225,5 @@ def test_a_column_that_is_shown_unchanged_keeps_its_comment(folder: Path) -> Non
     }
     connection.execute("COMMENT ON COLUMN orders.id IS NULL")
     connection.execute("COMMENT ON COLUMN orders.amount IS 'In dollars'")
-    assert write_views(connection, views, {"a", "b"}) == []
+    assert write_views(connection, views, {"a", "b"}) == Written([], {})
     assert comments(connection) == {"orders.amount": "In dollars", "a.amount": "In dollars"}

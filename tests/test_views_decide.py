@@ -16,17 +16,16 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from warehouse.assets.tables import KNOWN_TABLES, ORDERS, ORDERS_DAILY
 
-from warehouse.assets.checks import load_checks
-from warehouse.project.view_files import View, load_views
+from warehouse.project.project import load_project
+from warehouse.project.view_files import View
 from warehouse.sample.server import COLUMNS
 from warehouse.store.views import write_views
 
 Row = tuple[Any, ...]
-VIEWS = load_views(KNOWN_TABLES)
-CHECKS = load_checks(VIEWS)
-TABLES = (ORDERS, ORDERS_DAILY)
+PROJECT = load_project()
+VIEWS, CHECKS = PROJECT.views, PROJECT.checks
+TABLES = ("mysql_orders", "mysql_orders_daily")
 
 # What a table that MySQL's owner did not guard holds: each column may be NULL.
 TYPES = {"updated_at": "TIMESTAMPTZ"}

@@ -17,6 +17,8 @@ folder = Path(os.environ["BENCH_FOLDER"])
 os.environ["WAREHOUSE_MYSQL_URL"] = os.environ["BENCH_MYSQL_URL"]
 os.environ["WAREHOUSE_PATH"] = str(folder / "warehouse.duckdb")
 os.environ["DAGSTER_HOME"] = str(folder)
+# The shipped files, whatever a .env names.
+os.environ["WAREHOUSE_HOME"] = str(Path(__file__).parents[2] / "warehouse")
 
 from warehouse.assets import refresh  # noqa: E402
 from warehouse.cli import main as command_line  # noqa: E402

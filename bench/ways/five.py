@@ -17,7 +17,8 @@ FOLDER = Path(os.environ["BENCH_FOLDER"])
 os.environ["WAREHOUSE_MYSQL_URL"] = os.environ["BENCH_MYSQL_URL"]
 os.environ["WAREHOUSE_CACHE_MYSQL_URL"] = os.environ["BENCH_CACHE_URL"]
 os.environ["WAREHOUSE_PATH"] = str(FOLDER / "warehouse.duckdb")
-os.environ["WAREHOUSE_ORDERS_TABLE"] = "orders"
+# The shipped files, whatever a .env names.
+os.environ["WAREHOUSE_HOME"] = str(Path(__file__).parents[2] / "warehouse")
 
 import dagster as dg  # noqa: E402
 import pandas as pd  # noqa: E402

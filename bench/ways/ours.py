@@ -11,7 +11,8 @@ from pathlib import Path
 link = Path(os.environ["BENCH_FOLDER"]) / "warehouse.duckdb"
 os.environ["WAREHOUSE_MYSQL_URL"] = os.environ["BENCH_MYSQL_URL"]
 os.environ["WAREHOUSE_PATH"] = str(link)
-os.environ["WAREHOUSE_ORDERS_TABLE"] = "orders"
+# The shipped files, whatever a .env names.
+os.environ["WAREHOUSE_HOME"] = str(Path(__file__).parents[2] / "warehouse")
 
 import dagster as dg  # noqa: E402
 

@@ -40,7 +40,11 @@ class Proxy:
                 client, _ = listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(self.target)
+            try:
+                server = socket.create_connection(self.target)
+            except OSError:  # there is no server any more
+                client.close()
+                continue
             self._sockets += [client, server]
             threading.Thread(target=self._pipe, args=[client, server], daemon=True).start()
             threading.Thread(target=self._answers, args=[server, client], daemon=True).start()
@@ -69,8 +73,12 @@ class Proxy:
             client.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
+        """End the connections that are open, as a server does that goes away."""
         for one in self._sockets:
+            with suppress(OSError):  # the other side did so before
+                one.shutdown(socket.SHUT_RDWR)
             one.close()
+        self._sockets.clear()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pymysql
 import pytest
 
 from tests.servers.launch import Database
+from tests.servers.loading import query
 from warehouse.errors import WarehouseError
 from warehouse.mysql.extract import open_extraction
 from warehouse.mysql.session import connect, rows
@@ -66,7 +67,7 @@ def identified(shop: Database, plugin: str, password: str) -> str:
 def load(shop: Database, user: str, password: str, tls: str = "") -> None:
     """Load the one row."""
     url = shop.url(user=user, password=password) + tls
-    extraction = open_extraction(parse_url(url), "one")
+    extraction = open_extraction(parse_url(url), query("select * from one"))
     assert [batch.num_rows for batch in extraction.batches()] == [1]
 
 
@@ -102,7 +103,7 @@ def test_any_database_is_taken(shop: Database, database: str) -> None:
     )
     try:
         url = shop.url(quote(database, safe=""), ODD, "x")
-        extraction = open_extraction(parse_url(url), "one")
+        extraction = open_extraction(parse_url(url), query("select * from one"))
         assert [batch.num_rows for batch in extraction.batches()] == [1]
     finally:
         shop.run(f"DROP DATABASE {name}")
@@ -127,12 +128,12 @@ REFUSED = {
 }
 
 
-def refused(shop: Database, table: str = "one", loads: int = 1) -> str:
+def refused(shop: Database, loads: int = 1) -> str:
     """Return what is said of a load by the odd account."""
     url = parse_url(shop.url(user=ODD, password="x"))
     with pytest.raises(WarehouseError) as caught:
         for _ in range(loads):
-            list(open_extraction(url, table).batches())
+            list(open_extraction(url, query("select * from one")).batches())
     text = str(caught.value)
     assert "MySQL at odd@" in text
     assert len(text.splitlines()) == 3, text

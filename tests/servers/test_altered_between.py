@@ -9,10 +9,12 @@ import pyarrow as pa
 import pytest
 
 from tests.servers.launch import Database
+from tests.servers.loading import orders
 from warehouse.errors import WarehouseError
 from warehouse.mysql import extract, plan
 from warehouse.mysql.extract import Extraction, open_extraction
 from warehouse.mysql.plan import Plan
+from warehouse.mysql.query import SourceQuery
 from warehouse.mysql.url import Server, parse_url
 
 CHANGES = {
@@ -62,14 +64,14 @@ def loaded(extraction: Extraction) -> dict[str, object]:
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_comes_is_what_the_table_holds(server: Database, change: str) -> None:
     make(server)
-    extraction = open_extraction(parse_url(server.url()), "orders")
+    extraction = open_extraction(parse_url(server.url()), orders())
     server.run("SET time_zone = '+00:00'", f"ALTER TABLE orders {CHANGES[change]}")
     if "4)" in CHANGES[change]:
         server.run("UPDATE orders SET amount = 10.9876")
     if "moment" in CHANGES[change] or "seconds" in CHANGES[change]:
         server.run("SET time_zone = '+00:00'", "UPDATE orders SET seconds = moment")
     got = loaded(extraction)
-    expected = loaded(open_extraction(parse_url(server.url()), "orders"))
+    expected = loaded(open_extraction(parse_url(server.url()), orders()))
     assert got == {name: expected[name] for name in got}
     if "4)" in CHANGES[change]:
         assert got["amount"] == Decimal("10.9876")
@@ -77,7 +79,7 @@ def test_what_comes_is_what_the_table_holds(server: Database, change: str) -> No
 
 def test_a_column_that_went(server: Database) -> None:
     make(server)
-    extraction = open_extraction(parse_url(server.url()), "orders")
+    extraction = open_extraction(parse_url(server.url()), orders())
     server.run("ALTER TABLE orders DROP COLUMN amount")
     with pytest.raises(WarehouseError, match="amount"):
         extraction.begin()
@@ -87,13 +89,13 @@ def test_altered_again_and_again(server: Database, monkeypatch: pytest.MonkeyPat
     make(server)
     scale = iter(range(3, 9))
 
-    def described_then_altered(url: Server, table: str) -> Plan:
-        made = describe(url, table)
+    def described_then_altered(url: Server, query: SourceQuery) -> Plan:
+        planned = describe(url, query)
         server.run(f"ALTER TABLE orders MODIFY amount DECIMAL(20,{next(scale)})")
-        return made
+        return planned
 
     describe = plan.describe
     monkeypatch.setattr(extract, "describe", described_then_altered)
-    extraction = open_extraction(parse_url(server.url()), "orders")
+    extraction = open_extraction(parse_url(server.url()), orders())
     with pytest.raises(WarehouseError, match=r"altered while .* decimal\(20,4\) now"):
         extraction.begin()

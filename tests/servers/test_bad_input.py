@@ -10,8 +10,9 @@ import pytest
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import PASSWORD, Database
 from tests.servers.orders import make_orders, order
-from warehouse.cli import main
 from warehouse.errors import WarehouseError
+
+FILE = r"sql/sources/mysql_orders\.sql"
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def failure(warehouse_env: WarehouseEnv, selection: str | None = None) -> str:
     return text
 
 
-def test_settings_that_are_wrong(shop: Database, warehouse_env: WarehouseEnv) -> None:
+def test_what_is_wrong_is_named(shop: Database, warehouse_env: WarehouseEnv) -> None:
     url = shop.url()
     address = f"{shop.host}:{shop.port}"
     cases: dict[str, tuple[dict[str, str], str]] = {
@@ -62,8 +63,8 @@ def test_settings_that_are_wrong(shop: Database, warehouse_env: WarehouseEnv) ->
             rf"{shop.host}:1/shop cannot be reached[^$]*Check host and port in WAREHOUSE_MYSQL_URL",
         ),
         "table": (
-            {"orders_table": "oders"},
-            r"no table `oders`\. Did you mean orders\?[^$]*Correct WAREHOUSE_ORDERS_TABLE",
+            {"sql": "select *\nfrom oders"},
+            rf"{FILE}:2: .*no table `oders`\. Did you mean orders\?[^$]*Correct the file",
         ),
         "database": (
             {"mysql_url": shop.url("shopp")},
@@ -82,16 +83,18 @@ def test_settings_that_are_wrong(shop: Database, warehouse_env: WarehouseEnv) ->
             r"WAREHOUSE_MYSQL_URL has the parameter `sslmode`; known are ssl_mode,",
         ),
         "syntax": (
-            {"orders_where": "status ="},
-            r"cannot parse the query[^$]*WAREHOUSE_ORDERS_WHERE",
+            {"sql": "select * from orders\nwhere\nstatus =\nand id < 3"},
+            rf"{FILE}:4: MySQL at reader@.* cannot parse the query: .*'and id < 3[^$]*"
+            r"Correct the file",
         ),
         "column": (
-            {"orders_where": "colour = 1"},
-            r"knows no such column: .*colour[^$]*WAREHOUSE_ORDERS_WHERE",
+            {"sql": "select * from orders\nwhere amounts = 1"},
+            rf"{FILE}:2: MySQL at reader@.* knows no column amounts there\. "
+            r"Did you mean amount\?[^$]*Correct the file",
         ),
         "function": (
-            {"orders_where": "no_such_function(id)"},
-            r"no_such_function",
+            {"sql": "select * from orders where no_such_function(id)"},
+            rf"{FILE}:1: .*no_such_function",
         ),
         "reader": (
             {"mysql_reader": "odbc"},
@@ -102,12 +105,10 @@ def test_settings_that_are_wrong(shop: Database, warehouse_env: WarehouseEnv) ->
             r"WAREHOUSE_QUERY_BUDGET_SECONDS: Input should be greater than 0",
         ),
     }
-    right: dict[str, str | None] = dict.fromkeys(
-        ("orders_table", "orders_where", "query_budget_seconds")
-    )
     wrong = []
     for name, (settings, expected) in cases.items():
-        warehouse_env.configure(**{**right, "mysql_url": url})
+        warehouse_env.configure(query_budget_seconds=None, mysql_reader=None, mysql_url=url)
+        warehouse_env.source("mysql_orders", settings.pop("sql", "select * from orders"))
         warehouse_env.configure(**settings)
         text = failure(warehouse_env, "mysql_orders")
         if not re.search(expected, text):
@@ -116,39 +117,38 @@ def test_settings_that_are_wrong(shop: Database, warehouse_env: WarehouseEnv) ->
 
 
 def test_a_wrong_condition_names_the_server(shop: Database, warehouse_env: WarehouseEnv) -> None:
-    warehouse_env.configure(orders_where="colour = 1")
+    warehouse_env.where("colour = 1")
     text = failure(warehouse_env, "mysql_orders")
     assert f"reader@{shop.host}" in text
-    assert "Correct WAREHOUSE_ORDERS_WHERE" in text
+    assert "knows no column colour there" in text
+    assert "Correct the file" in text
 
 
 @pytest.mark.parametrize(
-    ("selection", "settings", "expected"),
+    ("selection", "sql", "expected"),
     [
-        ("nope", {}, "There is no asset nope."),
-        ("order_stat", {}, "Did you mean order_stats?"),
-        ("mysql_orders", {"orders_table": "oders"}, "Did you mean orders?"),
+        ("nope", "select * from orders", "There is no asset nope."),
+        ("order_stat", "select * from orders", "Did you mean order_stats?"),
+        ("mysql_orders", "select * from oders", "Did you mean orders?"),
     ],
 )
 def test_the_command_line(
     mariadb: Database,
     warehouse_env: WarehouseEnv,
-    capfd: pytest.CaptureFixture[str],
     selection: str,
-    settings: dict[str, str],
+    sql: str,
     expected: str,
 ) -> None:
     mariadb.start()
     make_orders(mariadb)
-    warehouse_env.configure(mysql_url=mariadb.url(), **settings)
-    with pytest.raises(SystemExit) as exited:
-        main(["materialize", selection])
+    warehouse_env.configure(mysql_url=mariadb.url())
+    warehouse_env.source("mysql_orders", sql)
+    done = warehouse_env.materialize(selection)
 
-    shown = capfd.readouterr()
-    assert exited.value.code == 1
-    assert expected in shown.err
-    assert "Traceback" not in shown.out + shown.err
-    assert shown.out == ""
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.stdout == ""
     assert not warehouse_env.path.exists()
 
 

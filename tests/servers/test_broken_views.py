@@ -7,6 +7,7 @@ import pytest
 from tests.servers.launch import READER, Database
 from warehouse.errors import WarehouseError
 from warehouse.mysql.extract import open_extraction
+from warehouse.mysql.query import whole_table
 from warehouse.mysql.url import parse_url
 
 BROKEN = "is broken: a table, a column or a function that it names is gone"
@@ -98,7 +99,7 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
 
 def failure(server: Database, table: str = "v") -> str:
     with pytest.raises(WarehouseError) as caught:
-        open_extraction(parse_url(server.url()), table)
+        open_extraction(parse_url(server.url()), whole_table(table))
     return str(caught.value)
 
 
@@ -130,7 +131,7 @@ def test_views_that_work(server: Database) -> None:
         "CREATE VIEW `w``x y` AS SELECT * FROM v",
     )
     for view in ("v", "w`x y"):
-        assert len(open_extraction(parse_url(server.url()), view).plan.columns) == 2
+        assert len(open_extraction(parse_url(server.url()), whole_table(view)).plan.columns) == 2
 
 
 def test_no_table_and_no_view(server: Database) -> None:

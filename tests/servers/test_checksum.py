@@ -20,6 +20,7 @@ from warehouse.errors import WarehouseError
 from warehouse.mysql.checksum import check_columns
 from warehouse.mysql.fingerprints import ask_days
 from warehouse.mysql.plan import Days, describe
+from warehouse.mysql.query import whole_table
 from warehouse.mysql.url import parse_url
 from warehouse.store import cached_days as store_days
 
@@ -114,7 +115,7 @@ def fill(database: Database, columns: list[str], rows: list[Row]) -> None:
 
 def checksums(database: Database, key: tuple[str, ...]) -> tuple[int, int]:
     """Return MySQL's checksum, and DuckDB's of the loaded rows."""
-    plan = describe(parse_url(database.url()), "rows_of_a_day")
+    plan = describe(parse_url(database.url()), whole_table("rows_of_a_day"))
     check_columns(plan, key, "changed")
     with ask_days(plan, DAYS, key=key, updated="changed") as asked:
         there = asked.counted(lambda _: None).fingerprints
@@ -290,7 +291,7 @@ def test_a_uuid_of_mariadb(mariadb: Database) -> None:
 @pytest.mark.parametrize("kind", ["double", "float", "time", "json"])
 def test_a_key_that_the_two_do_not_write_alike(server: Database, kind: str) -> None:
     make(server, f"k {kind}, changed DATETIME NULL")
-    plan = describe(parse_url(server.url()), "rows_of_a_day")
+    plan = describe(parse_url(server.url()), whole_table("rows_of_a_day"))
     with pytest.raises(WarehouseError, match="is of the type"):
         check_columns(plan, ("k",), "changed")
 

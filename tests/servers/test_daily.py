@@ -17,6 +17,7 @@ import pytest
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import Database
 from tests.servers.orders import Row, fill, insert, make_orders, order
+from tests.servers.proxy import proxy
 from tests.servers.test_once import reads_orders
 from warehouse.cli import main
 from warehouse.errors import WarehouseError
@@ -25,6 +26,8 @@ from warehouse.store.snapshots import newest
 
 D1, D2, D3, D4 = "2026-03-28", "2026-03-29", "2026-03-30", "2026-03-31"
 DAILY = "mysql_orders_daily"
+HALF = 4_000_000
+"""Bytes of the rows that are interrupted: 150,000 of them are more than twice as much."""
 
 
 def on(day: str, number: int) -> Row:
@@ -203,7 +206,7 @@ def materializing(env: WarehouseEnv, first: str, last: str) -> subprocess.Popen[
 
 
 @pytest.fixture
-def slow(shop: Database, warehouse_env: WarehouseEnv) -> Iterator[Database]:
+def large(shop: Database, warehouse_env: WarehouseEnv) -> Iterator[Database]:
     """The same shop, with enough orders on the second and third day to be interrupted."""
     warehouse_env.run(DAILY, days=(D1, D4))
     shop.run("DELETE FROM orders WHERE id <> 1")
@@ -225,16 +228,19 @@ def wait_for(condition: object, seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.usefixtures("slow")
-def test_a_kill_in_the_middle_of_a_range(warehouse_env: WarehouseEnv) -> None:
+def test_a_kill_in_the_middle_of_a_range(large: Database, warehouse_env: WarehouseEnv) -> None:
     before = held(warehouse_env)
-    process = materializing(warehouse_env, D2, D3)
-    wait_for(lambda: writing(warehouse_env.path))
-    time.sleep(0.3)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with proxy(large, HALF) as (halfway, url):
+        warehouse_env.configure(mysql_url=url)
+        process = materializing(warehouse_env, D2, D3)
+        assert halfway.silent.wait(60)
+        wait_for(lambda: writing(warehouse_env.path))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
     assert held(warehouse_env) == before
 
+    warehouse_env.configure(mysql_url=large.url())
     warehouse_env.run(DAILY, days=(D2, D3))
     assert warehouse_env.query("SELECT day::VARCHAR, rows FROM cached_days ORDER BY day") == [
         (D1, 2),
@@ -246,7 +252,7 @@ def test_a_kill_in_the_middle_of_a_range(warehouse_env: WarehouseEnv) -> None:
 
 
 def test_mysql_restarts_in_the_middle_of_a_range(
-    slow: Database, warehouse_env: WarehouseEnv
+    large: Database, warehouse_env: WarehouseEnv
 ) -> None:
     before = held(warehouse_env)
     failed: list[WarehouseError] = []
@@ -257,20 +263,25 @@ def test_mysql_restarts_in_the_middle_of_a_range(
         except WarehouseError as error:
             failed.append(error)
 
-    thread = threading.Thread(target=load)
-    thread.start()
-    wait_for(lambda: writing(warehouse_env.path))
-    slow.kill()
-    thread.join(60)
-    slow.start()
+    with proxy(large, HALF) as (halfway, url):
+        warehouse_env.configure(mysql_url=url)
+        thread = threading.Thread(target=load)
+        thread.start()
+        assert halfway.silent.wait(60)
+        wait_for(lambda: writing(warehouse_env.path))
+        large.kill()
+        halfway.close()
+        thread.join(60)
+    large.start()
     assert held(warehouse_env) == before
     assert "127.0.0.1" in str(failed[0])
 
+    warehouse_env.configure(mysql_url=large.url())
     warehouse_env.run(DAILY, days=(D2, D3))
     assert warehouse_env.query(f"SELECT count(*) FROM {DAILY}") == [(2 + 149_999,)]
 
 
-@pytest.mark.usefixtures("slow")
+@pytest.mark.usefixtures("large")
 def test_two_backfills_at_once(warehouse_env: WarehouseEnv) -> None:
     processes = [materializing(warehouse_env, D1, D2), materializing(warehouse_env, D3, D4)]
     outputs = [process.communicate(timeout=100)[0] for process in processes]

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import PASSWORD, Database
 from tests.servers.orders import make_orders, order
+from tests.servers.test_once import reads_orders
 from tests.test_doctor import FAILURE, NOT_CHECKED, OK, WARNING, bad, said
 
 
@@ -41,14 +42,15 @@ def test_a_read_only_account(shop: Database) -> None:
     assert set(bad(found)) <= {"index"}, bad(found)
     assert found["privileges"][0].text == "The account can write nothing."
     assert re.search(r"answers in \d+\.\d ms\. It is \d+\.\d+\.\d+", found["connection"][0].text)
-    assert "12 columns" in found["table"][0].text
+    texts = [finding.text for finding in found["sources"]]
+    assert sum("`orders`, 12 columns" in text for text in texts) == 2
+    assert sum("`customers`, 2 columns" in text for text in texts) == 1
     assert not any(PASSWORD in f.text + f.todo for findings in found.values() for f in findings)
 
     asked = shop.queries()
     only_reads = re.compile(r"SET SESSION .*\b(tx|transaction)_read_only = 1")
     assert any(only_reads.match(query) for query in asked)
-    of_the_table = [query for query in asked if "FROM `orders`" in query]
-    assert len(of_the_table) == 1 and of_the_table[0].endswith("\nLIMIT 0")
+    assert reads_orders(asked) == [], "each SELECT is prepared, and none is executed"
 
 
 def test_an_account_that_may_write(shop: Database, warehouse_env: WarehouseEnv) -> None:
@@ -57,7 +59,7 @@ def test_an_account_that_may_write(shop: Database, warehouse_env: WarehouseEnv) 
         finding = bad(said())["privileges"]
     assert finding.verdict is WARNING
     assert "INSERT, UPDATE on shop.orders" in finding.text
-    assert "GRANT SELECT ON `shop`.`orders`" in finding.todo
+    assert "GRANT SELECT ON `shop`.*" in finding.todo
 
 
 def test_an_account_that_may_write_by_its_role(shop: Database, warehouse_env: WarehouseEnv) -> None:
@@ -77,8 +79,8 @@ def test_an_account_without_select(shop: Database, warehouse_env: WarehouseEnv) 
     with account(shop, "INSERT ON shop.orders") as url:
         warehouse_env.configure(mysql_url=url)
         found = bad(said())
-    assert found["table"].verdict is FAILURE
-    assert "Ask for SELECT on it." in found["table"].todo
+    assert found["sources"].verdict is FAILURE
+    assert "Ask for SELECT on it." in found["sources"].todo
 
 
 def test_an_account_that_may_not_read_all_columns(
@@ -86,12 +88,12 @@ def test_an_account_that_may_not_read_all_columns(
 ) -> None:
     with account(shop, "INSERT ON shop.orders", "SELECT (id, note) ON shop.orders") as url:
         warehouse_env.configure(mysql_url=url)
-        text = bad(said())["table"].text
+        text = bad(said())["sources"].text
     assert "leaves out `customer_id`, `status`" in text
     assert "`id`" not in text and "`note`" not in text
     with account(shop, "SELECT (id, amount, note) ON shop.orders") as url:
         warehouse_env.configure(mysql_url=url)
-        text = bad(said())["table"].text
+        text = bad(said())["sources"].text
     assert "column 2, column 3, column 5" in text
 
 
@@ -100,7 +102,7 @@ def test_a_wrong_password(shop: Database, warehouse_env: WarehouseEnv) -> None:
     found = said()
     assert found["connection"][0].verdict is FAILURE
     assert "wrong user or password" in found["connection"][0].text
-    for name in ("TLS", "privileges", "table", "views", "index"):
+    for name in ("TLS", "privileges", "sources", "views", "index"):
         assert [finding.verdict for finding in found[name]] == [NOT_CHECKED], name
     assert found["disk"][0].verdict is OK
     assert not any("guess" in f.text + f.todo for findings in found.values() for f in findings)
@@ -108,21 +110,24 @@ def test_a_wrong_password(shop: Database, warehouse_env: WarehouseEnv) -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_a_missing_table(warehouse_env: WarehouseEnv) -> None:
-    warehouse_env.configure(orders_table="oders")
+    file = warehouse_env.source("mysql_orders", "select * from oders")
     found = said()
-    assert found["table"][0].verdict is FAILURE
-    assert "Did you mean orders?" in found["table"][0].text
+    assert [finding.verdict for finding in found["sources"]][:3] == [OK, FAILURE, OK]
+    assert f"{file}:1: " in found["sources"][1].text
+    assert "Did you mean orders?" in found["sources"][1].text
     assert found["views"][0].verdict is NOT_CHECKED
+    assert found["index"][0].verdict is not NOT_CHECKED, "the other source of orders is there"
     assert found["privileges"][0].verdict is OK
 
 
 @pytest.mark.usefixtures("shop")
 def test_a_condition_that_mysql_does_not_take(warehouse_env: WarehouseEnv) -> None:
-    warehouse_env.configure(orders_where="colour = 1 -- red")
-    finding = bad(said())["select"]
-    assert finding.verdict is FAILURE and "WAREHOUSE_ORDERS_WHERE" in finding.todo
-    warehouse_env.configure(orders_where="id > 3 -- many")
-    assert "select" not in bad(said())
+    warehouse_env.where("colour = 1 -- red")
+    finding = bad(said())["sources"]
+    assert finding.verdict is FAILURE and "Correct the file." in finding.todo
+    assert re.search(r"/mysql_orders_daily\.sql:4: .* no column colour ", finding.text)
+    warehouse_env.where("id > 3 -- many")
+    assert "sources" not in bad(said())
 
 
 def test_a_column_that_the_views_name_is_gone(shop: Database) -> None:
@@ -134,26 +139,35 @@ def test_a_column_that_the_views_name_is_gone(shop: Database) -> None:
 
 def test_the_index_on_the_day(shop: Database) -> None:
     finding = bad(said())["index"]
-    assert finding.verdict is WARNING and "There is none on order_date" in finding.text
+    assert (
+        finding.verdict is WARNING
+        and "mysql_orders_daily: there is none on order_date" in finding.text
+    )
 
     shop.run("CREATE INDEX by_customer ON orders (customer_id, order_date)")
-    assert "There is none on order_date" in bad(said())["index"].text
+    assert "mysql_orders_daily: there is none on order_date" in bad(said())["index"].text
     shop.run("CREATE INDEX by_day ON orders (order_date)")
     shop.run("CREATE INDEX the_wrong_way_round ON orders (updated_at, order_date)")
     finding = bad(said())["index"]
-    assert "There is one on order_date, but none on (order_date, updated_at)" in finding.text
+    assert (
+        "mysql_orders_daily: there is one on order_date, but none on (order_date, updated_at)"
+        in finding.text
+    )
 
     statement = finding.todo.splitlines()[-1]
     assert statement.startswith("CREATE INDEX ")
     shop.run(statement.rstrip(";"))
     found = said()
     assert "index" not in bad(found)
-    assert found["index"][0].text.startswith("There is one on (order_date, updated_at)")
+    assert found["index"][0].text.startswith(
+        "mysql_orders_daily: there is one on (order_date, updated_at)"
+    )
 
 
 def test_a_table_that_is_a_view(shop: Database, warehouse_env: WarehouseEnv) -> None:
     shop.run("CREATE VIEW some_orders AS SELECT * FROM orders")
-    warehouse_env.configure(orders_table="some_orders")
+    notes = "-- days: order_date\n-- updated: updated_at\n-- key: id\n"
+    warehouse_env.source("mysql_orders_daily", f"{notes}select * from some_orders")
     found = said()
     assert found["index"][0].verdict is OK and "is a view" in found["index"][0].text
 

@@ -13,7 +13,7 @@ from tests.servers.launch import Database
 from tests.servers.loading import load
 from tests.servers.values import VALUES, Values
 from warehouse.errors import WarehouseError
-from warehouse.mysql.plan import Definition, _column
+from warehouse.mysql.columns import Definition, make_columns
 from warehouse.mysql.protocol import Field
 
 
@@ -115,7 +115,9 @@ def test_a_value_longer_than_a_packet(server: Database) -> None:
 
 
 def test_a_type_without_a_rule() -> None:
-    definition = Definition("payload", 1, "xmltype", "xmltype(7)", "YES", "", "", "select")
+    definition = Definition(
+        "shop", "orders", "payload", 1, "xmltype", "xmltype(7)", "YES", "", "", "select"
+    )
     field = Field("payload", 200, 7, 0, 0, 63, "shop", "orders", "payload")
-    with pytest.raises(WarehouseError, match=r"`orders`\.`payload` has the type xmltype\(7\)"):
-        _column("orders", definition, field)
+    with pytest.raises(WarehouseError, match=r"`payload` of `orders` has the type xmltype\(7\)"):
+        make_columns([field], [definition], "`orders`")

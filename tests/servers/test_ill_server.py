@@ -24,6 +24,7 @@ from tests.servers.ill_server import (
     serving,
     talking,
 )
+from tests.servers.loading import orders
 from warehouse.errors import WarehouseError
 from warehouse.mysql import driver, session, watch
 from warehouse.mysql.extract import open_extraction
@@ -46,7 +47,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def load(port: int, password: str = PASSWORD) -> int:
     """Load a few rows, and return how many came."""
     server = Server(HOST, port, "shop", "sample", password)
-    extraction = open_extraction(server, "orders", where="id <= 3")
+    extraction = open_extraction(server, orders("id <= 3"))
     return sum(batch.num_rows for batch in extraction.batches())
 
 

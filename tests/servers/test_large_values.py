@@ -12,6 +12,7 @@ import pytest
 from tests.servers.launch import Database
 from warehouse.errors import WarehouseError
 from warehouse.mysql.extract import Extraction, open_extraction
+from warehouse.mysql.query import whole_table
 from warehouse.mysql.url import parse_url
 from warehouse.store import publish, snapshots
 from warehouse.store.stream import TableStream, insert
@@ -49,7 +50,7 @@ def stored(
     database: Database, path: Path, table: str
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Extraction]]:
     """Load a table into a snapshot, as the I/O manager does, and open it."""
-    extraction = open_extraction(parse_url(database.url()), table)
+    extraction = open_extraction(parse_url(database.url()), whole_table(table))
     extraction.begin()
     columns = extraction.plan.columns
     with publish.write(path, keep=1, who="a test") as connection:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import READER, Database
+from tests.servers.loading import orders
 from tests.servers.orders import fill, make_orders, order
 from warehouse.errors import WarehouseError
 from warehouse.mysql import extract, session, watch
@@ -80,7 +81,7 @@ def check_nothing_changed(warehouse_env: WarehouseEnv) -> None:
 
 
 def test_killed_in_mid_stream(shop: Database, warehouse_env: WarehouseEnv) -> None:
-    warehouse_env.configure(orders_where=SLOW_FROM_THERE)
+    warehouse_env.where(SLOW_FROM_THERE)
     with (
         in_mid_stream(shop, shop.kill),
         pytest.raises(WarehouseError, match="went away in the middle of the answer") as caught,
@@ -92,7 +93,7 @@ def test_killed_in_mid_stream(shop: Database, warehouse_env: WarehouseEnv) -> No
     check_nothing_changed(warehouse_env)
 
     shop.start()
-    warehouse_env.configure(orders_where=None)
+    warehouse_env.where(None)
     warehouse_env.run()
     assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(FAST + 1000,)]
 
@@ -105,7 +106,7 @@ def test_the_dba_stops_the_query(shop: Database, warehouse_env: WarehouseEnv) ->
         )
         shop.run(f"KILL QUERY {number}")
 
-    warehouse_env.configure(orders_where=SLOW_FROM_THERE)
+    warehouse_env.where(SLOW_FROM_THERE)
     with (
         in_mid_stream(shop, stop),
         pytest.raises(WarehouseError, match="was told by somebody to stop the query"),
@@ -127,9 +128,7 @@ def test_fallen_silent(mariadb: Database, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(session, "ANSWER_SECONDS", 1)
     mariadb.start()
     make_orders(mariadb, [order(1), order(2)])
-    extraction = extract.open_extraction(
-        parse_url(mariadb.url()), "orders", where="id = 1 OR SLEEP(2) = 0"
-    )
+    extraction = extract.open_extraction(parse_url(mariadb.url()), orders("id = 1 OR SLEEP(2) = 0"))
     # Should nobody notice, the server comes back, and the load succeeds.
     rescue = threading.Timer(20, mariadb.resume)
     rescue.start()
@@ -156,7 +155,7 @@ def test_given_up_in_mid_stream(mariadb: Database, monkeypatch: pytest.MonkeyPat
     fill(mariadb, FAST)
     mariadb.run("ANALYZE TABLE orders")  # the size of the batches follows from it
     slow = "id <= 20000 OR (id <= 20120 AND SLEEP(1) = 0)"
-    extraction = extract.open_extraction(parse_url(mariadb.url()), "orders", where=slow)
+    extraction = extract.open_extraction(parse_url(mariadb.url()), orders(slow))
     batches = cast(Generator[pa.RecordBatch], extraction.batches())
     assert next(batches).num_rows > 0
     assert running(mariadb), "the first rows came when the last had come, two minutes later"

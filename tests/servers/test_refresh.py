@@ -8,19 +8,20 @@ from datetime import date
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from warehouse.assets.tables import KEY, UPDATED
 
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import READER, Database
+from tests.servers.loading import orders
 from tests.servers.orders import insert, make_orders, order
 from tests.servers.test_once import reads_orders
-from warehouse.assets.refresh import compare, difference
+from warehouse.assets.refresh import Difference, compare, difference
 from warehouse.cli import main
 from warehouse.days.ranges import ranges
 from warehouse.errors import WarehouseError
 from warehouse.mysql.fingerprints import ask_days
 from warehouse.mysql.plan import Days, describe
 from warehouse.mysql.url import parse_url
+from warehouse.project.source_files import Source
 from warehouse.store import snapshots
 
 START = date(2026, 10, 1)
@@ -44,14 +45,24 @@ def shop(server: Database, warehouse_env: WarehouseEnv) -> Database:
     return server
 
 
+def daily(env: WarehouseEnv) -> Source:
+    """Return the source with days."""
+    return env.project.by_name[DAILY]
+
+
+def differs(env: WarehouseEnv) -> Difference:
+    """Compare it with MySQL."""
+    return difference(daily(env), lambda _: None, "a test")
+
+
 def refresh(env: WarehouseEnv) -> list[tuple[str, str]]:
     """Load what differs, and return the ranges."""
-    with compare(lambda _: None, "a test") as compared:
+    with compare(daily(env), lambda _: None, "a test") as compared:
         if not compared.sure and not compared.result().cached:
             days = compared.result().days
             env.run(DAILY, days=(str(days[0]), str(days[-1])))
         elif not compared.result().none:
-            env.refresh(compared)
+            env.refresh([compared])
         return [(str(first), str(last)) for first, last in ranges(compared.result().days)]
 
 
@@ -148,7 +159,7 @@ def test_what_is_sure_comes_first_and_what_the_count_adds_after_it(
         "UPDATE orders SET amount = 7, updated_at = '2026-02-01' WHERE id = 1",
         "DELETE FROM orders WHERE id = 5",
     )
-    with compare(lambda _: None, "a test") as compared:
+    with compare(daily(warehouse_env), lambda _: None, "a test") as compared:
         assert compared.sure == [date.fromisoformat(DAYS[0])]
     shop.clear_log()
     main(["refresh"], standalone_mode=False)
@@ -192,10 +203,10 @@ def test_an_account_with_one_connection(
 
 
 def test_leaving_a_count_of_a_server_that_no_longer_answers(shop: Database) -> None:
-    plan = describe(parse_url(shop.url()), "orders")
+    plan = describe(parse_url(shop.url()), orders("SLEEP(2) = 0"))
     days = Days("order_date", ((START, date(2026, 10, 31)),))
     try:
-        with ask_days(plan, days, key=KEY, updated=UPDATED, where="SLEEP(2) = 0"):
+        with ask_days(plan, days, key=("id",), updated="updated_at"):
             shop.pause()
             began = time.monotonic()
         assert time.monotonic() - began < 10
@@ -211,8 +222,8 @@ def test_dropping_days_says_so(
     shop.clear_log()
     main(["refresh"], standalone_mode=False)
     out, err = capfd.readouterr()
-    assert f"Before WAREHOUSE_DAILY_START, and to be dropped: {DAYS[0]}." in err
-    assert out.startswith("1 day dropped: before WAREHOUSE_DAILY_START.\n")
+    assert f"Before the first day, and to be dropped: {DAYS[0]}." in err
+    assert out.startswith("1 day dropped: before the first day.\n")
     assert "0 assets" in out and "MySQL was asked for no rows." in out
     assert len(reads_orders(shop.queries())) == 1
 
@@ -225,7 +236,7 @@ def test_the_job_never_makes_a_first_load(shop: Database, warehouse_env: Warehou
 
 
 def test_leaving_early_has_mysql_stop_the_count(shop: Database) -> None:
-    plan = describe(parse_url(shop.url()), "orders")
+    plan = describe(parse_url(shop.url()), orders("SLEEP(2) = 0"))
     days = Days("order_date", ((START, date(2026, 10, 31)),))
 
     def counting() -> bool:
@@ -233,8 +244,7 @@ def test_leaving_early_has_mysql_stop_the_count(shop: Database) -> None:
         return bool(shop.run(listed))
 
     began = time.monotonic()
-    slow = "SLEEP(2) = 0"
-    with ask_days(plan, days, key=KEY, updated=UPDATED, where=slow, comment="slow count"):
+    with ask_days(plan, days, key=("id",), updated="updated_at", comment="slow count"):
         while not counting():
             assert time.monotonic() - began < 10
             time.sleep(0.05)
@@ -267,7 +277,7 @@ def test_columns_that_are_named_otherwise(
     refresh(warehouse_env)
     assert refresh(warehouse_env) == []
     shop.run("UPDATE orders SET amount = 5, updated_at = '2026-02-01' WHERE id = 1")
-    with compare(lambda _: None, "a test") as compared:
+    with compare(daily(warehouse_env), lambda _: None, "a test") as compared:
         assert bool(compared.sure) == index
     assert refresh(warehouse_env) == [(DAYS[0], DAYS[0])]
 
@@ -275,14 +285,14 @@ def test_columns_that_are_named_otherwise(
 def test_other_columns_have_all_days_read(shop: Database, warehouse_env: WarehouseEnv) -> None:
     refresh(warehouse_env)
     shop.run("ALTER TABLE orders ADD COLUMN channel VARCHAR(10) NOT NULL DEFAULT 'web'")
-    found = difference(lambda _: None, "a test")
+    found = differs(warehouse_env)
     assert "The columns differ: new are channel VARCHAR. All days" in found.words
     assert found.days[0] == START
     refresh(warehouse_env)
     assert warehouse_env.query(f"SELECT DISTINCT channel FROM {DAILY}") == [("web",)]
     assert refresh(warehouse_env) == []
     shop.run("ALTER TABLE orders DROP COLUMN channel, MODIFY weight FLOAT NULL")
-    assert "new are weight FLOAT; gone are channel" in difference(lambda _: None, "a test").words
+    assert "new are weight FLOAT; gone are channel" in differs(warehouse_env).words
     refresh(warehouse_env)
     assert refresh(warehouse_env) == []
 
@@ -292,18 +302,16 @@ def test_other_columns_have_all_days_read(shop: Database, warehouse_env: Warehou
 def test_days_before_a_later_start_leave_the_table(warehouse_env: WarehouseEnv, way: str) -> None:
     refresh(warehouse_env)
     warehouse_env.configure(daily_start=DAYS[2])
-    found = difference(lambda _: None, "a test")
+    found = differs(warehouse_env)
     assert (found.days, found.gone) == ([], [date(2026, 10, 1), date(2026, 10, 2)])
-    assert (
-        "Before WAREHOUSE_DAILY_START, and to be dropped: 2026-10-01 to 2026-10-02." in found.words
-    )
+    assert "Before the first day, and to be dropped: 2026-10-01 to 2026-10-02." in found.words
     if way == "refresh":
         refresh(warehouse_env)
     else:
         main(["materialize", DAILY], standalone_mode=False)
     assert warehouse_env.query(f"SELECT min(order_date)::VARCHAR FROM {DAILY}") == [(DAYS[2],)]
     assert warehouse_env.query("SELECT min(day)::VARCHAR FROM cached_days") == [(DAYS[2],)]
-    assert difference(lambda _: None, "a test").none
+    assert differs(warehouse_env).none
 
 
 @pytest.mark.parametrize("id_", ["bigint unsigned", "bigint", "varchar(9)", "decimal(20, 0)"])
@@ -417,7 +425,7 @@ def test_a_row_that_comes_for_one_that_goes(shop: Database, warehouse_env: Wareh
 def test_an_index_answers_the_same(shop: Database, warehouse_env: WarehouseEnv) -> None:
     def asked() -> tuple[list[date], str]:
         shop.clear_log()
-        days = difference(lambda _: None, "a test").days
+        days = differs(warehouse_env).days
         queries = [query for query in reads_orders(shop.queries()) if "GROUP BY" in query]
         return days, "\n".join(queries)
 
@@ -513,7 +521,7 @@ def test_rows_of_no_day_are_counted_and_said(
     rows = "rows" if index else "1 row"
     told = (
         "Left out, as rows of no day that is loaded: 2 rows without a day, "
-        f"{rows} before WAREHOUSE_DAILY_START, {rows} after today (UTC)."
+        f"{rows} before the first day, {rows} after today (UTC)."
     )
     main(["refresh"], standalone_mode=False)
     assert told in capfd.readouterr().err, "the load of all days"
@@ -560,10 +568,10 @@ def test_doctor_says_what_no_day_holds(
     assert "2 rows without a day" in "".join(capfd.readouterr())
 
 
-def test_what_it_cannot_do_without(shop: Database) -> None:
+def test_what_it_cannot_do_without(shop: Database, warehouse_env: WarehouseEnv) -> None:
     shop.run("ALTER TABLE orders DROP COLUMN updated_at")
     with pytest.raises(WarehouseError, match="needs a date in `updated_at`, and `id`"):
-        difference(lambda _: None, "a test")
+        differs(warehouse_env)
 
 
 CHANGES = st.lists(

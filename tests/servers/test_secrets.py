@@ -54,9 +54,7 @@ def test_a_password_that_was_not_encoded(warehouse_env: WarehouseEnv) -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "broken", ["orders_where", "orders_table", "password", "database", "port", "mysql_url"]
-)
+@pytest.mark.parametrize("broken", ["where", "table", "password", "database", "port", "mysql_url"])
 def test_in_an_error(
     server: Database,
     warehouse_env: WarehouseEnv,
@@ -66,18 +64,25 @@ def test_in_an_error(
     make_orders(server, [order(1)])
     warehouse_env.configure(mysql_url=server.url())
     wrong: dict[str, dict[str, str]] = {
-        "orders_where": {"orders_where": f"id = = '{PASSWORD}'"},
-        "orders_table": {"orders_table": "nonsense"},
         "password": {"mysql_url": server.url(user="root")},
         "database": {"mysql_url": server.url("nonsense")},
         "port": {"mysql_url": server.url().replace(str(server.port), "1")},
         "mysql_url": {"mysql_url": f"mysql://reader:{PASSWORD}@{server.host}:{server.port}/shop"},
     }
-    warehouse_env.configure(**wrong[broken])
+    sources = {
+        "where": f"select * from orders where id = = '{PASSWORD}'",
+        "table": "select * from nonsense",
+    }
+    if broken in sources:
+        file = warehouse_env.source("mysql_orders", sources[broken])
+    else:
+        warehouse_env.configure(**wrong[broken])
     with pytest.raises(WarehouseError) as caught:
         warehouse_env.run("mysql_orders")
 
     shown = capfd.readouterr()
     assert not secret_in(str(caught.value))
     assert not secret_in(shown.out + shown.err)
+    if broken in sources:
+        file.unlink()  # somebody wrote it there
     assert files_with_secret(warehouse_env.path.parent) == []

@@ -48,7 +48,7 @@ def test_nothing_can_be_written(shop: Database, warehouse_env: WarehouseEnv) -> 
         "BEGIN INSERT INTO written VALUES (1); RETURN 1; END",
         f"GRANT EXECUTE ON FUNCTION shop.writes TO {READER}@'%'",
     )
-    warehouse_env.configure(orders_where="writes() = 1")
+    warehouse_env.where("writes() = 1")
     try:
         with pytest.raises(WarehouseError, match="READ ONLY"):
             warehouse_env.run("mysql_orders")
@@ -59,7 +59,8 @@ def test_nothing_can_be_written(shop: Database, warehouse_env: WarehouseEnv) -> 
 
 
 def test_the_budget_stops_a_slow_query(shop: Database, warehouse_env: WarehouseEnv) -> None:
-    warehouse_env.configure(orders_where="SLEEP(1) = 0", query_budget_seconds=0.3)
+    warehouse_env.configure(query_budget_seconds=0.3)
+    warehouse_env.where("SLEEP(1) = 0")
     with pytest.raises(WarehouseError, match="WAREHOUSE_QUERY_BUDGET_SECONDS") as caught:
         warehouse_env.run("mysql_orders")
 

@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 
 from tests.servers.launch import Database
+from tests.servers.loading import orders
 from tests.servers.proxy import proxy
 from warehouse.errors import WarehouseError
 from warehouse.mysql import watch
@@ -37,7 +38,7 @@ def test_the_network_falls_silent(
 ) -> None:
     monkeypatch.setattr(watch, "SILENCE_SECONDS", 2.0)
     with proxy(table, after=3_000_000, swallows=swallows) as (network, url):
-        extraction = open_extraction(parse_url(url), "orders")
+        extraction = open_extraction(parse_url(url), orders())
         began = time.monotonic()
         with pytest.raises(WarehouseError, match="the connection is dead") as caught:
             for _ in extraction.batches():
@@ -53,7 +54,7 @@ def test_a_query_that_works_for_its_first_row_is_waited_for(
 ) -> None:
     monkeypatch.setattr(watch, "SILENCE_SECONDS", 0.5)
     server.run("CREATE TABLE orders (id INT PRIMARY KEY)", "INSERT INTO orders VALUES (1), (2)")
-    extraction = open_extraction(parse_url(server.url()), "orders", where="SLEEP(2.5) = 0")
+    extraction = open_extraction(parse_url(server.url()), orders("SLEEP(2.5) = 0"))
     assert sum(batch.num_rows for batch in extraction.batches()) == 2
     looks = [query for query in server.queries() if query == "SHOW PROCESSLIST"]
     assert len(looks) > 2
@@ -63,7 +64,7 @@ def test_a_reader_that_is_slow_is_no_silence(
     table: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "SILENCE_SECONDS", 0.2)
-    extraction = open_extraction(parse_url(table.url()), "orders")
+    extraction = open_extraction(parse_url(table.url()), orders())
     for number, _ in enumerate(extraction.batches()):
         if number < 3:
             time.sleep(1)
@@ -78,7 +79,7 @@ def test_an_account_with_one_connection(table: Database, monkeypatch: pytest.Mon
         "GRANT SELECT ON shop.* TO single@'%'",
     )
     server = parse_url(table.url(user="single", password="one"))
-    extraction = open_extraction(server, "orders", where="id < 2 AND SLEEP(2) = 0")
+    extraction = open_extraction(server, orders("id < 2 AND SLEEP(2) = 0"))
     assert sum(batch.num_rows for batch in extraction.batches()) == 1
 
 
@@ -91,12 +92,12 @@ def test_a_count_of_days_whose_network_falls_silent(
         "INSERT INTO orders VALUES (1, '2026-01-01', '2026-01-01'), (2, '2026-01-02', NULL)",
     )
     with proxy(server) as (network, url):
-        plan = describe(parse_url(url), "orders")
+        plan = describe(parse_url(url), orders("SLEEP(1) = 0"))
         days = Days("day", ((date(2026, 1, 1), date(2026, 1, 3)),))
         began = time.monotonic()
         with (
             pytest.raises(WarehouseError, match="the connection is dead"),
-            ask_days(plan, days, key=("id",), updated="updated_at", where="SLEEP(1) = 0") as asked,
+            ask_days(plan, days, key=("id",), updated="updated_at") as asked,
         ):
             network.mute()  # the server still counts, and its answer is lost
             asked.counted(lambda _: None)

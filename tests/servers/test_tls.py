@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import PASSWORD, Database
+from tests.servers.loading import orders
 from tests.servers.orders import make_orders, order
 from warehouse.errors import WarehouseError
 from warehouse.mysql.extract import open_extraction
@@ -111,7 +112,7 @@ def test_each_connection_is_as_asked(mysql: Database, parameters: str, transport
     make_orders(mysql, [order(1)])
     mysql.clear_log()
     server = parse_url(mysql.url() + parameters)
-    extraction = open_extraction(server, "orders")
+    extraction = open_extraction(server, orders())
     assert sum(batch.num_rows for batch in extraction.batches()) == 1
 
     connections = mysql.connections()
@@ -123,5 +124,5 @@ def test_preferred_where_there_is_none(mariadb: Database) -> None:
     mariadb.start()
     make_orders(mariadb, [order(1)])
     server = parse_url(mariadb.url() + "?ssl_mode=preferred")
-    extraction = open_extraction(server, "orders")
+    extraction = open_extraction(server, orders())
     assert sum(batch.num_rows for batch in extraction.batches()) == 1

@@ -12,7 +12,7 @@ from tests.servers.launch import Database
 from tests.servers.orders import insert, make_orders, order
 from tests.servers.test_once import reads_orders
 from warehouse.assets.automation import FROM_AUTOMATION_TAG
-from warehouse.assets.sources import orders_in_mysql
+from warehouse.assets.sources import build_upstream
 from warehouse.mysql.session import connect
 from warehouse.mysql.url import parse_url
 from warehouse.mysql.version import SETTLING, table_version
@@ -124,7 +124,7 @@ def test_automation_reads_no_day_when_nothing_changed(
 def test_automation_reads_when_the_question_changed(warehouse_env: WarehouseEnv) -> None:
     settle()
     warehouse_env.run("mysql_orders")
-    warehouse_env.configure(orders_where="id < 3")
+    warehouse_env.where("id < 3")
     warehouse_env.run("mysql_orders", tags=AUTOMATION)
     assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(2,)]
 
@@ -132,7 +132,8 @@ def test_automation_reads_when_the_question_changed(warehouse_env: WarehouseEnv)
 def test_automation_reads_what_a_where_leaves(shop: Database, warehouse_env: WarehouseEnv) -> None:
     """The table is as it was, and what a WHERE leaves of it is not: it may name the clock."""
     shop.run("CREATE TABLE hidden (id INT PRIMARY KEY)", "INSERT INTO hidden VALUES (1)")
-    warehouse_env.configure(orders_where="id NOT IN (SELECT id FROM hidden)", max_shrink=1)
+    warehouse_env.configure(max_shrink=1)
+    warehouse_env.where("id NOT IN (SELECT id FROM hidden)")
     settle()
     warehouse_env.run("mysql_orders")
     shop.run("INSERT INTO hidden VALUES (2)")
@@ -144,9 +145,11 @@ def test_automation_reads_what_a_where_leaves(shop: Database, warehouse_env: War
 def test_an_observation_has_the_version(shop: Database, warehouse_env: WarehouseEnv) -> None:
     settle()
     shop.clear_log()
-    job = dg.define_asset_job("observe", ["orders_in_mysql"])
-    defs = dg.Definitions(assets=[orders_in_mysql], jobs=[job])
+    table = dg.AssetKey(["mysql", "orders"])
+    upstream = [one for one in build_upstream(warehouse_env.project.sources) if one.key == table]
+    job = dg.define_asset_job("observe", dg.AssetSelection.assets(table))
+    defs = dg.Definitions(assets=upstream, jobs=[job])
     result = defs.resolve_job_def("observe").execute_in_process(instance=warehouse_env.history)
-    (observed,) = result.asset_observations_for_node("orders_in_mysql")
+    (observed,) = result.asset_observations_for_node("mysql__orders")
     assert observed.metadata["source_version"].value == version(shop)
     assert reads_orders(shop.queries()) == []

@@ -6,16 +6,61 @@ it as numbers. DuckDB knows them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 UTC_NAME = "UTC"
 
+SECOND = timedelta(seconds=1)
+STEP = timedelta(hours=6)
+"""Less than between any two times at which the clocks of a zone are put on or back."""
+
 
 def begins(day: date, zone: str) -> datetime:
-    """Return when a day begins, by UTC and without a zone of its own."""
+    """Return the first moment of a day, by UTC and without a zone of its own.
+
+    That of a day which the clocks skip is that of the next one.
+    """
+    first, second = _midnights(day, zone)
+    return _first(lambda moment: _local_day(moment, zone) >= day, first, second)
+
+
+def ends(day: date, zone: str) -> datetime:
+    """Return when a day is over, as `begins` does.
+
+    Where clocks are put back over midnight that is later than the next day begins first: a moment
+    between the two is of this day or of the next.
+    """
+    following = day + timedelta(days=1)
+    first, second = _midnights(following, zone)
+    return second if _local_day(first, zone) == following else begins(following, zone)
+
+
+def _midnights(day: date, zone: str) -> tuple[datetime, datetime]:
+    """Return the midnight before a day by the offset before and after it, the earlier one first.
+
+    They differ where the clocks are put on or back over midnight.
+    """
     local = datetime.combine(day, time(), ZoneInfo(zone))
-    return local.astimezone(UTC).replace(tzinfo=None)
+    moments = [local.replace(fold=fold).astimezone(UTC) for fold in (0, 1)]
+    first, second = sorted(moment.replace(tzinfo=None) for moment in moments)
+    return first, second
+
+
+def _local_day(moment: datetime, zone: str) -> date:
+    return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
+
+
+def _first(holds: Callable[[datetime], bool], first: datetime, last: datetime) -> datetime:
+    """Return the first second from which on something holds, which it does in the last one."""
+    if holds(first):
+        return first
+    while last - first > SECOND:
+        middle = first + (last - first) // SECOND // 2 * SECOND
+        first, last = (first, middle) if holds(middle) else (middle, last)
+    return last
 
 
 def today(zone: str) -> date:
@@ -26,20 +71,22 @@ def today(zone: str) -> date:
 def offsets(first: date, last: date, zone: str) -> list[tuple[datetime, int]]:
     """Return the offsets from UTC in these days: since when by UTC, and how many seconds.
 
-    The first one is as old as the first day. Clocks are put on or back at whole minutes.
+    The first one is as old as the first day.
     """
-    found: list[tuple[datetime, int]] = []
     moment = begins(first, zone)
-    end = begins(last + timedelta(days=1), zone)
+    end = ends(last, zone)
+    found = [(moment, _offset(moment, zone))]
     while moment < end:
+        before, moment = moment, moment + STEP
         offset = _offset(moment, zone)
-        if not found or found[-1][1] != offset:
-            since = moment
-            while found and _offset(since - timedelta(minutes=1), zone) == offset:
-                since -= timedelta(minutes=1)
+        if offset != found[-1][1]:
+            since = _first(partial(_has_offset, offset, zone), before, moment)
             found.append((since, offset))
-        moment += timedelta(hours=6)
     return found
+
+
+def _has_offset(offset: int, zone: str, moment: datetime) -> bool:
+    return _offset(moment, zone) == offset
 
 
 def _offset(moment: datetime, zone: str) -> int:

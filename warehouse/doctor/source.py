@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from warehouse.assets.source_queries import calendar_of
 from warehouse.doctor.context import Case
-from warehouse.doctor.findings import Finding, failure, ok, warning
+from warehouse.doctor.findings import Finding, Verdict, failure, ok, warning
 from warehouse.errors import WarehouseError
 from warehouse.mysql import inspect
 from warehouse.mysql.checksum import stored_name
@@ -125,7 +125,9 @@ def views(case: Case) -> Iterator[Finding]:
     broken = find_broken(case.project.views, columns)
     for error in broken.values():
         yield failure(error.what, error.todo)
-    if not broken:
+    unplanned = list(_unplanned(case, case.project.sources))
+    yield from unplanned
+    if not broken and not unplanned:
         yield ok(f"All {len(case.project.views)} views work on these columns.")
 
 
@@ -133,6 +135,7 @@ def index(case: Case) -> Iterator[Finding]:
     """See that the days of each source can be found without reading the whole table."""
     if not case.project.with_days:
         yield ok("No source has days.")
+    yield from _unplanned(case, case.project.with_days)
     for source, plan in case.planned:
         if source.days:
             yield from _index(case, source, plan, source.days.name)
@@ -175,14 +178,28 @@ def _index(case: Case, source: Source, plan: Plan, day: str) -> Iterator[Finding
 
 def days(case: Case) -> Iterator[Finding]:
     """Say which rows no day of a source holds, where an index tells without reading the table."""
-    for source, plan in case.planned:
-        if source.days and plan.column(source.days.name):
-            yield _outside(case, source, plan, source.days)
     if not case.project.with_days:
         yield ok("No source has days.")
+    yield from _unplanned(case, case.project.with_days)
+    for source, plan in case.planned:
+        if source.days:
+            yield _outside(case, source, plan, source.days)
+
+
+def _unplanned(case: Case, sources: Iterable[Source]) -> Iterator[Finding]:
+    """Say of which of these sources nothing can be said."""
+    for source in sources:
+        if isinstance(case.plans[source.name], WarehouseError):
+            yield Finding(
+                Verdict.NOT_CHECKED, f"{source.name}: MySQL must take it first.", "Mend that first."
+            )
 
 
 def _outside(case: Case, source: Source, plan: Plan, column: DayColumn) -> Finding:
+    try:
+        check_days(plan, column.name)
+    except WarehouseError as error:
+        return Finding(Verdict.NOT_CHECKED, error.what, error.todo)
     found = inspect.indexes(case.connection, plan.table)
     if not is_led_by(found, plan.column(column.name)):
         return ok(f"{source.name}: its rows of no day were not counted: a load counts them.")

@@ -178,6 +178,20 @@ def _column(
     )
 
 
+def as_sent(column: Column, sent: Field) -> Column:
+    """Return a column of an expression as its values come.
+
+    MySQL may put the result of a query into a table of its own before it sends it, and choose
+    another type there than it told of the query itself: INT instead of BIGINT for a DATEDIFF in a
+    window function.
+    """
+    kind = kind_of(sent)
+    if column.origin or kind is None or {column.rule.wire, TYPES[kind].wire} != {"{c}"}:
+        return column
+    duckdb_type = TYPES[kind].duckdb.format(p=precision(sent), s=sent.scale)
+    return replace(column, mysql_type=_spelled(kind, sent), kind=kind, duckdb_type=duckdb_type)
+
+
 def _spelled(kind: str, field: Field) -> str:
     """Return the type of an expression as MySQL would write it."""
     if kind.startswith("decimal"):

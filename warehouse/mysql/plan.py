@@ -10,11 +10,12 @@ from typing import Any
 from pymysql.connections import Connection
 
 from warehouse.days.ranges import all_days
-from warehouse.days.zones import UTC_NAME, begins, mysql_day
+from warehouse.days.zones import UTC_NAME, begins, ends, mysql_day
 from warehouse.errors import WarehouseError
 from warehouse.mysql.columns import (
     Column,
     TableKey,
+    as_sent,
     definitions,
     essence,
     in_words,
@@ -41,17 +42,23 @@ class Days:
 
     @property
     def condition(self) -> str:
-        """The days as SQL for MySQL. The column stands bare, so that an index on it serves."""
+        """The days as SQL for MySQL. The column stands bare, so that an index on it serves.
+
+        Rows of a neighbouring day come along where clocks are put back over midnight.
+        """
         column = quote(self.column)
         return "\nOR ".join(
-            f"{column} >= '{self.begins(first)}' "
-            f"AND {column} < '{self.begins(last + timedelta(days=1))}'"
+            f"{column} >= '{self.begins(first)}' AND {column} < '{self.ends(last)}'"
             for first, last in self.ranges
         )
 
     def begins(self, day: date) -> date | datetime:
         """Return when a day begins, by UTC."""
         return day if self.zone == UTC_NAME else begins(day, self.zone)
+
+    def ends(self, day: date) -> date | datetime:
+        """Return when a day is over, by UTC."""
+        return day + timedelta(days=1) if self.zone == UTC_NAME else ends(day, self.zone)
 
     @property
     def mysql_day(self) -> str:
@@ -229,7 +236,9 @@ def make_plan(connection: Connection[Any], server: Server, query: SourceQuery) -
                 for schema, name in tables
             },
         )
-        return replace(plan, fields=fields_of(connection, plan.select()))
+        sent = fields_of(connection, plan.select())
+        columns = tuple(map(as_sent, plan.columns, sent))
+        return replace(plan, columns=columns, fields=sent)
 
 
 def _version(

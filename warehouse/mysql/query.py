@@ -153,7 +153,7 @@ def _explained(
         found = re.search(r" at line (\d+)$", text)
         line = int(found[1]) if found else 1
         return WarehouseError(
-            f"{query.at(line)}: MySQL cannot parse the query: {text}",
+            f"{query.at(line)}: MySQL at {server.name} cannot parse the query: {text}",
             safe=SAFE,
             todo="Correct the file.",
         )
@@ -163,8 +163,8 @@ def _explained(
         name = found[1].rpartition(".")[2]
         known = [str(c) for t in tables for (c,) in optional(connection, _COLUMNS, *t)]
         return WarehouseError(
-            f"{query.at(line_of(query.sql, name))}: MySQL knows no column {found[1]} there."
-            f"{_close(name, known)}",
+            f"{query.at(line_of(query.sql, name))}: MySQL at {server.name} knows no column "
+            f"{found[1]} there.{_close(name, known)}",
             safe=SAFE,
             todo="Correct the file.",
         )

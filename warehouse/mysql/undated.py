@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from pymysql.connections import Connection
@@ -88,7 +88,7 @@ def look_at_ends(connection: Connection[Any], plan: Plan, days: Days, comment: s
         return NOTHING
     return Outside(
         before=None if least < str(days.begins(first))[: len(least)] else 0,
-        after=None if greatest >= str(days.begins(last + timedelta(days=1))) else 0,
+        after=None if greatest >= str(days.ends(last)) else 0,
     )
 
 
@@ -114,7 +114,7 @@ def ask_outside(connection: Connection[Any], plan: Plan, days: Days, comment: st
     ((first, last),) = days.ranges
     sums = (
         f"SUM({day} IS NULL), SUM({day} < '{days.begins(first)}'), "
-        f"SUM({day} >= '{days.begins(last + timedelta(days=1))}')"
+        f"SUM({day} >= '{days.ends(last)}')"
     )
     ((undated, before, after),) = rows(connection, plan.ask(sums, comment))
     return Outside(int(undated or 0), int(before or 0), int(after or 0))

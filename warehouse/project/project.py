@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from keyword import kwlist
 from pathlib import Path
 
 from warehouse.errors import WarehouseError
@@ -15,6 +16,17 @@ from warehouse.project.view_files import View, load_views, shown
 BOOKKEEPING = ("loads", "cached_days", "snapshots")
 """The tables that the warehouse keeps beside those of the sources; views and checks may read them.
 """
+
+
+RESERVED = frozenset(
+    [
+        *("arg_dict", "bool", "conf", "config", "context", "dict", "float", "input"),
+        *("input_arg_dict", "int", "meta", "output", "output_arg_dict", "str", "type"),
+        *("checks", "views"),
+        *(word.lower() for word in kwlist),
+    ]
+)
+"""What no asset can be called: Dagster's own words, Python's, and the names of our two steps."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +70,23 @@ def load_project(home: Path | None = None) -> Project:
     """
     root = home or Path(__file__).parents[1]
     sql, checks = root / "sql", root / "checks"
+    if not sql.is_dir():
+        raise WarehouseError(
+            f"There is no folder {sql}.",
+            todo="Correct WAREHOUSE_HOME: it names the folder that holds sql/ and checks/.",
+        )
     sources = load_sources(sql / FOLDER)
     names = [source.name for source in sources]
-    _check_sources(sources)
+    _check_servers(sources)
+    _check_names(sources, ())
     views = load_views((*names, *BOOKKEEPING), sql)
+    _check_names(sources, views)
     assets = {*names, *(view.name for view in views)}
     found = load_checks(assets, {*assets, *BOOKKEEPING}, checks)
     return Project(tuple(sources), tuple(views), tuple(found))
 
 
-def _check_sources(sources: Collection[Source]) -> None:
+def _check_servers(sources: Collection[Source]) -> None:
     for source in sources:
         if source.server:  # rather no load at all than one from the usual server
             raise WarehouseError(
@@ -76,8 +95,16 @@ def _check_sources(sources: Collection[Source]) -> None:
                 safe="Nothing was read from any server.",
                 todo="Use a project folder for each server (WAREHOUSE_HOME, WAREHOUSE_MYSQL_URL).",
             )
-        if source.name.lower() in BOOKKEEPING:
+
+
+def _check_names(sources: Collection[Source], views: Collection[View]) -> None:
+    """See that each name is free, as DuckDB sees it: whatever its case."""
+    taken = dict.fromkeys(BOOKKEEPING, "a table that the warehouse keeps")
+    taken |= dict.fromkeys(RESERVED, "something else in Dagster")
+    files = [source.file for source in sources] + [view.file for view in views]
+    for name, place in ((file.stem, f"{shown(file)}:1") for file in files):
+        if owner := taken.get(name.lower()):
             raise WarehouseError(
-                f"{source.at()}: {source.name} is the name of a table that the warehouse keeps.",
-                todo="Rename the file.",
+                f"{place}: {name} is the name of {owner} already.", todo="Rename the file."
             )
+        taken[name.lower()] = place

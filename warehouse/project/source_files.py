@@ -15,22 +15,22 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from warehouse.errors import WarehouseError
-from warehouse.project.source_query import NoSelect, QueryFacts, examine
+from warehouse.project.source_query import NoSelect, QueryFacts, examine, without_end
 from warehouse.project.view_files import OWNER, shown
 
 FOLDER = "sources"
 
-_COLUMN = r"`[^`]+`|[^\s,`]+"
+_COLUMN = r"(?:`(?:[^`]|``)+`|[^\s,`]+)"
 _NOTES = {
     "owner": (
         rf"{OWNER}(\s*,\s*{OWNER})*",
         "Write team:analytics or an e-mail address, and a comma between several.",
     ),
     "freshness": (r"[1-9]\d*", "Write a number of minutes, such as 30."),
-    "key": (rf"({_COLUMN})(\s*,\s*({_COLUMN}))*", "Write columns, and a comma between several."),
+    "key": (rf"{_COLUMN}(\s*,\s*{_COLUMN})*", "Write columns, and a comma between several."),
     "updated": (_COLUMN, "Write one column, such as updated_at."),
     "days": (
-        rf"({_COLUMN})(\s+in\s+\S+)?",
+        rf"(?P<column>{_COLUMN})(\s+in\s+(?P<zone>\S+))?",
         "Write one column, such as order_date, or placed_at in Europe/Berlin.",
     ),
     "start": (r"\d{4}-\d{2}-\d{2}", "Write a day, such as 2025-11-01."),
@@ -87,13 +87,13 @@ class Source:
 
 
 def load_sources(folder: Path) -> list[Source]:
-    """Read every file in a folder, in the order of their names.
+    """Read every file under a folder, in the order of their paths.
 
     Raises:
         WarehouseError: a file is not one SELECT, or has a note that means nothing; names file and
             line.
     """
-    return [parse_source(file) for file in sorted(folder.glob("*.sql"))]
+    return [parse_source(file) for file in sorted(folder.rglob("*.sql"))]
 
 
 def parse_source(file: Path) -> Source:
@@ -107,13 +107,14 @@ def parse_source(file: Path) -> Source:
             f"{shown(file)}:1: {file.stem} cannot be the name of an asset.",
             todo="Name the file with letters, digits and _ only.",
         )
-    text = file.read_text(encoding="utf-8")
+    text = _read(file)
     top = re.match(r"(?:[ \t]*(?:--[^\n]*)?\n)*", text)
     comment = top[0] if top else ""
     line = comment.count("\n") + 1
-    sql = text[len(comment) :].strip().rstrip(";").rstrip()
+    sql = text[len(comment) :].strip()
     description, notes = _read_comment(file, comment)
     try:
+        sql = without_end(sql)
         facts = examine(sql)
     except NoSelect as error:
         raise WarehouseError(
@@ -121,6 +122,12 @@ def parse_source(file: Path) -> Source:
             safe="Nothing was sent to MySQL: nothing but a SELECT ever is.",
             todo="Keep one SELECT in the file.",
         ) from None
+    if "start" in notes and "days" not in notes:
+        raise WarehouseError(
+            f"{shown(file)}:{_line_of(comment, 'start')}: the note start means nothing without "
+            "days.",
+            todo="Add `-- days: order_date`, the column by whose day the table is partitioned.",
+        )
     days = _days(file, comment, notes["days"]) if "days" in notes else None
     return Source(
         name=file.stem,
@@ -129,10 +136,10 @@ def parse_source(file: Path) -> Source:
         line=line,
         facts=facts,
         description=description,
-        owners=tuple(_listed(notes.get("owner", ""))),
+        owners=tuple(part.strip() for part in notes.get("owner", "").split(",") if part),
         freshness=int(notes["freshness"]) if "freshness" in notes else None,
-        key=tuple(_listed(notes.get("key", ""))),
-        updated=notes["updated"].strip("`") if "updated" in notes else None,
+        key=tuple(_unquoted(name) for name in re.findall(_COLUMN, notes.get("key", ""))),
+        updated=_unquoted(notes["updated"]) if "updated" in notes else None,
         days=days,
         start=_start(file, comment, notes["start"]) if "start" in notes else None,
         max_shrink=float(notes["max_shrink"]) if "max_shrink" in notes else None,
@@ -163,8 +170,18 @@ def _read_comment(file: Path, comment: str) -> tuple[str, Mapping[str, str]]:
     return " ".join(said), notes
 
 
-def _listed(value: str) -> list[str]:
-    return [part.strip().strip("`") for part in value.split(",") if part.strip()]
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")  # some editors begin a file with a BOM
+    except UnicodeDecodeError as error:
+        line = file.read_bytes()[: error.start].count(b"\n") + 1
+        raise WarehouseError(
+            f"{shown(file)}:{line}: the file is not UTF-8.", todo="Save it as UTF-8."
+        ) from None
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace("``", "`") if name.startswith("`") else name
 
 
 def _line_of(comment: str, key: str) -> int:
@@ -173,15 +190,17 @@ def _line_of(comment: str, key: str) -> int:
 
 
 def _days(file: Path, comment: str, value: str) -> DayColumn:
-    column, _, zone = re.sub(r"\s+in\s+(\S+)$", r"\n\1", value).partition("\n")
+    found = re.fullmatch(_NOTES["days"][0], value)
+    assert found
+    zone = found["zone"] or "UTC"
     try:
-        ZoneInfo(zone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # or it is a folder: Europe
         raise WarehouseError(
             f"{shown(file)}:{_line_of(comment, 'days')}: there is no time zone {zone}.",
             todo="Write one of the IANA database, such as Europe/Berlin; without any it is UTC.",
         ) from None
-    return DayColumn(column.strip().strip("`"), zone or "UTC")
+    return DayColumn(_unquoted(found["column"]), zone)
 
 
 def _start(file: Path, comment: str, value: str) -> date:

@@ -6,6 +6,7 @@ one SELECT, which tables it reads, and whether its answer depends on more than t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlglot
@@ -20,7 +21,16 @@ _OF_THE_MOMENT = (
     exp.CurrentDate,
     exp.CurrentTime,
     exp.CurrentTimestamp,
+    exp.Localtime,
+    exp.Localtimestamp,
+    exp.UtcDate,
+    exp.UtcTime,
+    exp.UtcTimestamp,
+    exp.CurrentRole,
+    exp.CurrentSchema,
     exp.CurrentUser,
+    exp.CurrentVersion,
+    exp.SessionUser,
     exp.Rand,
     exp.Uuid,
     exp.Parameter,
@@ -29,6 +39,12 @@ _OF_THE_MOMENT = (
     exp.Anonymous,
 )
 """What depends on the clock, on chance or on the session."""
+
+_CLOCKS = frozenset({"UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP"})
+"""Functions that MySQL takes without parentheses, and sqlglot for columns; reserved words both."""
+_STATEMENTS = ("DELETE", "UPDATE")
+"""What may follow WITH."""
+_LOCKS = (("FOR", "UPDATE"), ("FOR", "SHARE"), ("LOCK", "IN", "SHARE", "MODE"))
 
 
 class NoSelect(Exception):
@@ -78,36 +94,82 @@ def examine(sql: str) -> QueryFacts:
     Raises:
         NoSelect: it is something else, or more than one statement, or it locks or writes.
     """
-    try:
-        tokens = sqlglot.tokenize(sql, dialect="mysql")
-    except SqlglotError as error:
-        raise NoSelect(f"it cannot be read: {str(error).splitlines()[0]}", 1) from None
+    tokens = _tokens(sql)
     if not tokens:
         raise NoSelect("it is empty", 1)
     if tokens[0].token_type not in _BEGINS:
         raise NoSelect(f"it begins with {tokens[0].text.upper()}", tokens[0].line)
-    for place, token in enumerate(tokens):
-        if token.token_type == TokenType.SEMICOLON and place < len(tokens) - 1:
-            raise NoSelect("it goes on behind a semicolon", tokens[place + 1].line)
+    _check_tokens(sql, tokens)
     try:
         parsed = sqlglot.parse_one(sql, dialect="mysql")
     except SqlglotError:
         return _UNKNOWN  # MySQL may know it all the same
     if not isinstance(parsed, exp.Query | exp.Values):
         raise NoSelect(f"it is a {parsed.key.upper()}", tokens[0].line)
-    if parsed.find(exp.Into):
-        raise NoSelect("it writes: SELECT … INTO", tokens[0].line)
-    if any(select.args.get("locks") for select in parsed.find_all(exp.Select)):
-        raise NoSelect("it locks rows: SELECT … FOR UPDATE or LOCK IN SHARE MODE", tokens[0].line)
     reads = _tables(parsed)
     plain = _plain_table(parsed)
     return QueryFacts(
         reads=reads,
-        constant=parsed.find(*_OF_THE_MOMENT) is None,
+        constant=parsed.find(*_OF_THE_MOMENT) is None
+        and _CLOCKS.isdisjoint(token.text.upper() for token in tokens),
         star_of=plain if plain and _is_star(parsed) else None,
         plain_of=plain,
         ordered=parsed.args.get("order") is not None,
     )
+
+
+def _check_tokens(sql: str, tokens: Sequence[Token]) -> None:
+    """See that a text that begins as a SELECT does no more than that, whoever can parse it.
+
+    What is looked for are reserved words: MySQL takes none of them for a name, except quoted or
+    behind a dot.
+
+    Raises:
+        NoSelect: it does.
+    """
+    for token in tokens:
+        for comment in token.comments:
+            if comment.startswith(("!", "M!")):
+                line = sql[: max(sql.find(f"/*{comment}"), 0)].count("\n") + 1
+                raise NoSelect("it hides SQL in a comment that MySQL executes: /*! … */", line)
+    words = [
+        "" if token.token_type in (TokenType.IDENTIFIER, TokenType.STRING) else token.text.upper()
+        for token in tokens
+    ]
+    for place, (word, token) in enumerate(zip(words, tokens, strict=True)):
+        if word == ";" and place < len(tokens) - 1:
+            raise NoSelect("it goes on behind a semicolon", tokens[place + 1].line)
+        if place and words[place - 1] == ".":
+            continue
+        if any(tuple(words[place : place + len(lock)]) == lock for lock in _LOCKS):
+            raise NoSelect("it locks rows: SELECT … FOR UPDATE or LOCK IN SHARE MODE", token.line)
+        if word in _STATEMENTS:
+            raise NoSelect(f"it holds {word}", token.line)
+        if word == "INTO":
+            raise NoSelect("it writes: SELECT … INTO", token.line)
+
+
+def without_end(sql: str) -> str:
+    """Take the semicolons off the end of a statement; comments behind them stay.
+
+    Raises:
+        NoSelect: it cannot be read.
+    """
+    ends: list[Token] = []
+    for token in reversed(_tokens(sql)):
+        if token.token_type != TokenType.SEMICOLON:
+            break
+        ends.append(token)
+    for token in ends:
+        sql = sql[: token.start] + sql[token.end + 1 :]
+    return sql.rstrip()
+
+
+def _tokens(sql: str) -> list[Token]:
+    try:
+        return list(sqlglot.tokenize(sql, dialect="mysql"))
+    except SqlglotError as error:
+        raise NoSelect(f"it cannot be read: {str(error).splitlines()[0]}", 1) from None
 
 
 def expand_star(sql: str, columns: str) -> str:
@@ -129,7 +191,7 @@ def _tables(parsed: exp.Expr) -> frozenset[TableName]:
         for source in scope.sources.values()
         if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier)
     }
-    return frozenset(found)
+    return frozenset(found - {TableName("", "dual"), TableName("", "DUAL")})
 
 
 def _plain_table(parsed: exp.Expr) -> TableName | None:
@@ -141,7 +203,8 @@ def _plain_table(parsed: exp.Expr) -> TableName | None:
     plain = used <= {"expressions", "from_", "from", "where", "order"}
     if not plain or len(tables) != 1 or parsed.find(exp.AggFunc, exp.Window, exp.Subquery):
         return None
-    return TableName(tables[0].db, tables[0].name)
+    table = TableName(tables[0].db, tables[0].name)
+    return table if table in _tables(parsed) else None
 
 
 def _is_star(parsed: exp.Expr) -> bool:

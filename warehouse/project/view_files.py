@@ -79,7 +79,7 @@ def load_views(known_tables: Collection[str], folder: Path) -> list[View]:
             the end, itself; names file and line.
     """
     files = sorted(folder.rglob("*.sql"))
-    parsed = [parse(file) for file in files if file.parent != folder / "sources"]
+    parsed = [parse(file) for file in files if folder / "sources" not in file.parents]
     views: dict[str, View] = {}
     for view, _ in parsed:
         if view.name in views or view.name in known_tables:
