@@ -1,4 +1,4 @@
-"""What `just bench` runs: `python -m bench [load|many|refresh|cache]`, a load if nothing is named."""
+"""What `just bench` runs: `python -m bench [load|many|refresh|cache]`, a load if none is named."""
 
 import sys
 from importlib import import_module

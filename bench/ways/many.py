@@ -13,9 +13,9 @@ os.environ["WAREHOUSE_MYSQL_URL"] = os.environ["BENCH_MYSQL_URL"]
 os.environ["WAREHOUSE_PATH"] = str(Path(os.environ["BENCH_FOLDER"]) / "warehouse.duckdb")
 os.environ["WAREHOUSE_HOME"] = sys.argv[1]
 
-import dagster as dg  # noqa: E402
+import dagster as dg
 
-from warehouse.definitions import defs  # noqa: E402
+from warehouse.definitions import defs
 
 
 def main() -> None:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.conftest import WarehouseEnv
     from tests.servers.launch import Database
 
 TABLES = 60
 LARGE = 200_000
 NAMES = ["order", "select", "Größe", "T 001", "a`b", "group", "key", "条目", "MiXeD", "x.y", "desc"]
-TYPES = {
+TYPES: dict[str, Callable[[random.Random], object]] = {
     "INT": lambda r: r.randrange(-(2**31), 2**31),
     "BIGINT UNSIGNED": lambda r: r.randrange(2**64),
     "DECIMAL(15,4)": lambda r: f"{r.randrange(-(10**15), 10**15) / 10**4:.4f}",

@@ -1,13 +1,12 @@
-"""The five views of the house mean what their files say."""
+"""The five views of the sample mean what their files say."""
 
 from datetime import date
 from decimal import Decimal
 
 import duckdb
 import pytest
-from warehouse.assets.tables import KNOWN_TABLES
 
-from warehouse.project.view_files import load_views
+from warehouse.project.project import load_project
 from warehouse.store.views import write_views
 
 ROWS = """
@@ -29,7 +28,7 @@ def connection() -> duckdb.DuckDBPyConnection:
         f"FROM (VALUES {ROWS}) t(id, customer_id, status, amount, order_date, updated_at)"
     )
     connection.execute("CREATE TABLE mysql_orders_daily AS FROM mysql_orders")
-    views = load_views(KNOWN_TABLES)
+    views = load_project().views
     write_views(connection, views, {view.name for view in views})
     return connection
 
