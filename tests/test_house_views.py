@@ -5,9 +5,8 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from warehouse.assets.tables import KNOWN_TABLES
 
-from warehouse.project.view_files import load_views
+from warehouse.project.project import load_project
 from warehouse.store.views import write_views
 
 ROWS = """
@@ -29,8 +28,8 @@ def connection() -> duckdb.DuckDBPyConnection:
         f"FROM (VALUES {ROWS}) t(id, customer_id, status, amount, order_date, updated_at)"
     )
     connection.execute("CREATE TABLE mysql_orders_daily AS FROM mysql_orders")
-    views = load_views(KNOWN_TABLES)
-    write_views(connection, views, {view.name for view in views})
+    views = load_project().views
+    assert write_views(connection, views, {view.name for view in views}).failed == {}
     return connection
 
 

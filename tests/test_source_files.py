@@ -58,7 +58,7 @@ def test_all_that_a_file_says(tmp_path: Path) -> None:
     assert source.days == DayColumn("placed_at", "Europe/Berlin")
     assert source.start == date(2025, 11, 1)
     assert source.sql.endswith("where city = 'Berlin'")
-    assert source.facts.reads == {TableName("", "orders")}
+    assert source.facts.reads == frozenset({TableName("", "orders")})
     assert source.at().endswith("a.sql:12") and source.at(3).endswith("a.sql:14")
 
 
