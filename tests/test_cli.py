@@ -69,9 +69,15 @@ def test_everything_then_one_view(warehouse_env: WarehouseEnv) -> None:
     done = warehouse(warehouse_env, "materialize")
     assert done.returncode == 0, done.stderr
     assert re.search(r"mysql_orders +10,000 +\d", done.stdout)
-    assert "6 assets in" in done.stdout and "MySQL was asked for the rows once." in done.stdout
-    assert "snapshot 2" in done.stdout and "Look next" in done.stdout
-    for said in ("Querying MySQL: one SELECT of `orders`", "10,000 rows came", "not MySQL."):
+    assert re.search(r"mysql_customers +1,520 +\d", done.stdout)
+    assert "7 assets in" in done.stdout and "MySQL was asked for rows 2 times." in done.stdout
+    assert "snapshot 3" in done.stdout and "Look next" in done.stdout
+    for said in (
+        "one SELECT of `orders`",
+        "one SELECT of `customers`",
+        "10,000 rows came",
+        "not MySQL.",
+    ):
         assert said in done.stderr
     assert "Traceback" not in done.stderr and "Warning" not in done.stderr
 
@@ -79,7 +85,7 @@ def test_everything_then_one_view(warehouse_env: WarehouseEnv) -> None:
     assert done.returncode == 0, done.stderr
     assert "orders_summary" in done.stdout and "orders_cleaned" not in done.stdout
     assert "MySQL was not asked." in done.stdout
-    assert "snapshot 2" in done.stdout, "an unchanged view is not written again"
+    assert "snapshot 3" in done.stdout, "an unchanged view is not written again"
 
 
 def test_two_at_once_on_a_fresh_clone(warehouse_env: WarehouseEnv) -> None:
@@ -116,7 +122,7 @@ def test_status(env: WarehouseEnv) -> None:
     assert done.returncode == 0
     assert "mysql_orders" in done.stdout and "10,000" in done.stdout
     assert "order_stats" in done.stdout
-    assert "Snapshot 2" in done.stderr
+    assert "Snapshot 3" in done.stderr
 
 
 def test_before_anything_was_built(warehouse_env: WarehouseEnv) -> None:
@@ -155,7 +161,8 @@ def test_the_sample_server_prints_each_query(warehouse_env: WarehouseEnv) -> Non
         os.kill(server.pid, signal.SIGINT)
         asked, _ = server.communicate(timeout=30)
     assert server.returncode == 130
-    assert asked.count("FROM `orders`") == 1
+    for table in ("orders", "customers"):
+        assert asked.count(f"FROM (\nselect * from {table}\n) AS source") == 1
 
 
 def test_dagster_and_dg_find_the_definitions() -> None:

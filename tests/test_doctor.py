@@ -114,7 +114,7 @@ def test_a_setting_that_is_wrong_stops_only_what_needs_it(warehouse_env: Warehou
     found = said()
     assert found["settings"][0].verdict is FAILURE
     assert "WAREHOUSE_KEEP_SNAPSHOTS" in found["settings"][0].text
-    for name in ("connection", "table", "index", "disk"):
+    for name in ("connection", "sources", "index", "disk"):
         assert [finding.verdict for finding in found[name]] == [NOT_CHECKED], name
     assert found["versions"][0].verdict is OK
     assert found["history"][0].verdict is not NOT_CHECKED

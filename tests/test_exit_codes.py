@@ -87,24 +87,11 @@ def test_a_refresh_whose_check_fails(
 ) -> None:
     shop({})
     assert warehouse(warehouse_env, "refresh").returncode == ExitCode.DONE
-    # A check that cannot run is no pass. The checks' folder is no setting, so it is swapped here.
-    code = (
-        "import sys; from pathlib import Path\n"
-        "import warehouse.assets.checks as checks\n"
-        "checks.load_checks.__defaults__ = (Path(sys.argv.pop(1)),)\n"
-        "from warehouse.cli import main; main()\n"
-    )
-    folder = warehouse_env.path.parent / "checks"
-    (folder / "mysql_orders_daily").mkdir(parents=True)
-    (folder / "mysql_orders_daily" / "gone.sql").write_text("select gone from mysql_orders_daily")
+    # A check that cannot run is no pass.
+    folder = warehouse_env.own_project() / "checks" / "mysql_orders_daily"
+    (folder / "gone.sql").write_text("select gone from mysql_orders_daily")
     shop({"amount": "0.01", "updated_at": "2026-11-01 00:00:01"})
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(folder), "refresh"],
-        env=warehouse_env.env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = warehouse(warehouse_env, "refresh")
     assert "The check cannot run" in done.stdout, done.stdout + done.stderr
     assert done.returncode == ExitCode.CHECK_FAILED
     assert "published" in done.stderr

@@ -29,7 +29,7 @@ def connection() -> duckdb.DuckDBPyConnection:
     )
     connection.execute("CREATE TABLE mysql_orders_daily AS FROM mysql_orders")
     views = load_project().views
-    write_views(connection, views, {view.name for view in views})
+    assert write_views(connection, views, {view.name for view in views}).failed == {}
     return connection
 
 

@@ -73,7 +73,7 @@ def warehouse(rows: list[Row], *, threads: int, optimizer: bool) -> Iterator[Any
             connection.execute(f"CREATE TABLE {table} ({DEFINITION})")
             if rows:
                 connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
-        write_views(connection, VIEWS, {view.name for view in VIEWS})
+        assert write_views(connection, VIEWS, {view.name for view in VIEWS}).failed == {}
         yield connection
 
 
