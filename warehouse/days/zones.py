@@ -1,21 +1,24 @@
 """Days of a time zone: when they begin by UTC, and how each database tells a moment's day.
 
-MySQL need not know any time zones (its tables of them are often empty), so the offsets are told to
-it as numbers. DuckDB knows them.
+Both are told the offsets as numbers. MySQL need not know any time zones: its tables of them are
+often empty. DuckDB brings a list of its own, which is older than a country's newest rules: its days
+would be others than those of Python's list, by which the rows are asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from functools import partial
+from functools import cache, partial
 from zoneinfo import ZoneInfo
 
 UTC_NAME = "UTC"
 
 SECOND = timedelta(seconds=1)
-STEP = timedelta(hours=6)
-"""Less than between any two times at which the clocks of a zone are put on or back."""
+EARLIEST = datetime(1900, 1, 1)
+YEARS_AHEAD = 3
+STEP = timedelta(days=3)
+"""Since 1900 no clocks were put on or back twice within it: Freetown's in 1939 after four days."""
 
 
 def begins(day: date, zone: str) -> datetime:
@@ -71,10 +74,18 @@ def today(zone: str) -> date:
 def offsets(first: date, last: date, zone: str) -> list[tuple[datetime, int]]:
     """Return the offsets from UTC in these days: since when by UTC, and how many seconds.
 
-    The first one is as old as the first day.
+    The first one counts for all that is older, too.
     """
-    moment = begins(first, zone)
-    end = ends(last, zone)
+    start, end = begins(first, zone), ends(last, zone)
+    known = _known_offsets(zone)
+    older = max((since for since, _ in known if since <= start), default=known[0][0])
+    return [(since, offset) for since, offset in known if older <= since < end]
+
+
+@cache
+def _known_offsets(zone: str) -> tuple[tuple[datetime, int], ...]:
+    """Return the offsets since 1900, and for some years to come."""
+    moment, end = EARLIEST, datetime(today(zone).year + YEARS_AHEAD, 1, 1)
     found = [(moment, _offset(moment, zone))]
     while moment < end:
         before, moment = moment, moment + STEP
@@ -82,7 +93,7 @@ def offsets(first: date, last: date, zone: str) -> list[tuple[datetime, int]]:
         if offset != found[-1][1]:
             since = _first(partial(_has_offset, offset, zone), before, moment)
             found.append((since, offset))
-    return found
+    return tuple(found)
 
 
 def _has_offset(offset: int, zone: str, moment: datetime) -> bool:
@@ -99,11 +110,8 @@ def mysql_day(column: str, first: date, last: date, zone: str) -> str:
     """Return the day of a DATETIME or TIMESTAMP as SQL for MySQL; the column comes quoted."""
     if zone == UTC_NAME:
         return f"DATE({column})"
-    *later, (_, earliest) = reversed(offsets(first, last, zone))
-    if not later:
-        return f"DATE({column} + INTERVAL {earliest} SECOND)"
-    cases = " ".join(f"WHEN {column} >= '{since}' THEN {offset}" for since, offset in later)
-    return f"DATE({column} + INTERVAL CASE {cases} ELSE {earliest} END SECOND)"
+    seconds = _seconds(column, offsets(first, last, zone))
+    return f"DATE({column} + INTERVAL {seconds} SECOND)"
 
 
 def duckdb_day(column: str, zone: str) -> str:
@@ -113,5 +121,13 @@ def duckdb_day(column: str, zone: str) -> str:
     """
     if zone == UTC_NAME:
         return f"{column}::DATE"
-    local = f"timezone('{zone}', {column}::TIMESTAMPTZ)::DATE"
+    moment = f"{column}::TIMESTAMP"
+    local = f"({moment} + to_seconds({_seconds(moment, _known_offsets(zone))}))::DATE"
     return f"CASE typeof({column}) WHEN 'DATE' THEN {column}::DATE ELSE {local} END"
+
+
+def _seconds(moment: str, known: Sequence[tuple[datetime, int]]) -> str:
+    """Return the offset of a moment, as SQL for both. Most rows are new: those come first."""
+    *later, (_, earliest) = reversed(known)
+    cases = " ".join(f"WHEN {moment} >= '{since}' THEN {offset}" for since, offset in later)
+    return f"CASE {cases} ELSE {earliest} END" if later else f"{earliest}"
