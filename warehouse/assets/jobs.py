@@ -12,10 +12,11 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from warehouse.assets.checks import allowed_minutes, check_keys, evaluate
-from warehouse.assets.load import ask, guard_shrink, say_loaded, stream
+from warehouse.assets.load import ask, say_loaded
 from warehouse.assets.receipts import left_out, origin
 from warehouse.assets.refresh import Comparison, Difference, compare_all
 from warehouse.assets.source_queries import calendar_of
+from warehouse.assets.table_rows import guard_shrink, stream
 from warehouse.days.calendar import SEPARATOR
 from warehouse.days.ranges import all_days, ranges
 from warehouse.days.zones import duckdb_day

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import Any
 
 import pyarrow as pa
 from pymysql.connections import Connection
 
 from warehouse.errors import WarehouseError
-from warehouse.mysql.decode import Decoded, decode
+from warehouse.mysql.decode import Decoded
 from warehouse.mysql.instant import Instant
 from warehouse.mysql.plan import Days, Plan, check_days, describe, make_plan
-from warehouse.mysql.protocol import Result, prepare
 from warehouse.mysql.query import SourceQuery
-from warehouse.mysql.server_errors import SAFE, plain_errors
-from warehouse.mysql.session import connect, hang_up, optional, stop, wait_as_long_as_it_takes
+from warehouse.mysql.reading import Reading
+from warehouse.mysql.server_errors import SAFE
 from warehouse.mysql.url import Server
-from warehouse.mysql.watch import Watch
 
 OnProgress = Callable[[int, float], None]
 """Told the rows and the seconds so far."""
-
-BATCHES_AHEAD = 2
-TICK_SECONDS = 0.5
 
 _CUT: dict[int, str] = {
     1260: "GROUP_CONCAT was cut",
@@ -80,7 +71,7 @@ class Extraction:
     invalid_dates: dict[str, Invalid] = field(default_factory=dict)
     invalid_values: dict[str, Invalid] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    _reading: _Reading | None = None
+    _reading: Reading | None = None
 
     @property
     def invalid(self) -> Mapping[str, Invalid]:
@@ -132,7 +123,7 @@ class Extraction:
 
     def _begin(self, on_progress: OnProgress) -> str:
         """Send the SELECT. Returns how the columns that come differ from the plan, if they do."""
-        reading = _Reading(self.plan, self.sql, self.budget_seconds, self.session)
+        reading = Reading(self.plan, self.sql, self.budget_seconds, self.session)
         try:
             if differs := reading.start(lambda: on_progress(self.rows, reading.seconds)):
                 reading.close()
@@ -219,129 +210,6 @@ class Extraction:
                 )
             if text not in self.warnings:
                 self.warnings.append(text)
-
-
-class _Reading:
-    """A SELECT under way, read and decoded on a thread of its own.
-
-    MySQL sends on while DuckDB writes, and waiting on a queue can be cut short: for progress, for
-    Ctrl-C, and to notice a connection that is dead.
-
-    Attributes:
-        warnings: Number and text of each, after the last row.
-        seconds: Since the SELECT was sent, until the last row.
-    """
-
-    def __init__(
-        self,
-        plan: Plan,
-        sql: str,
-        budget_seconds: float | None,
-        session: Connection[Any] | None,
-    ) -> None:
-        self.warnings: list[tuple[int, str]] = []
-        self._server = plan.server
-        self._differs = plan.differs
-        self._decoders = [column.rule.decode for column in plan.columns]
-        self._sql = sql
-        self._budget = budget_seconds
-        self._open = ExitStack()
-        self._ready: queue.Queue[Any] = queue.Queue(BATCHES_AHEAD)
-        self._closed = threading.Event()
-        self._first: list[Decoded] | None = None
-        self._result: Result | None = None
-        self._session = session
-        self._connection: Connection[Any] | None = None
-        self._began = monotonic()
-        self._ended: float | None = None
-
-    @property
-    def seconds(self) -> float:
-        return (self._ended or monotonic()) - self._began
-
-    @property
-    def received(self) -> int:
-        """Bytes of rows that came so far."""
-        return self._result.received if self._result else 0
-
-    def start(self, tick: Callable[[], None]) -> str:
-        """Send the SELECT, and wait for the first rows or the end.
-
-        Returns:
-            How the columns that come differ from the plan; no row is read then.
-        """
-        connection = self._session or self._open.enter_context(
-            connect(self._server, budget_seconds=self._budget)
-        )
-        self._connection = connection
-        optional(connection, "SET SESSION max_error_count = 65535")
-        wait_as_long_as_it_takes(connection)
-        self._watch = Watch(self._server, connection.thread_id())  # type: ignore[no-untyped-call]
-        threading.Thread(target=self._pump, name="mysql-reader", daemon=True).start()
-        differs: str = self._next(tick)
-        if not differs:
-            self._first = self._next(tick)
-        return differs
-
-    def columns(self, tick: Callable[[], None]) -> Iterator[list[Decoded]]:
-        """Yield the decoded columns of each block of rows."""
-        block = self._first
-        self._first = None
-        while block is not None:
-            yield block
-            del block  # may be as large as values are
-            block = self._next(tick)
-        self._ended = monotonic()
-
-    def close(self) -> None:
-        """End the connection, and with it the query, whether or not it is over."""
-        self._closed.set()
-        if self._connection is not None and self._ended is None:
-            # Not in order: that would read the rest of the rows first.
-            hang_up(self._connection)
-            stop(self._server, self._watch.connection_id)
-        self._open.close()
-
-    def _next(self, tick: Callable[[], None]) -> Any:
-        """Wait for what the thread hands over; None is the end."""
-        while True:
-            try:
-                item = self._ready.get(timeout=TICK_SECONDS)
-            except queue.Empty:
-                tick()
-                self._watch.look()
-                continue
-            self._watch.heard()
-            if isinstance(item, BaseException):
-                with plain_errors(self._server):
-                    raise item
-            return item
-
-    def _pump(self) -> None:
-        connection = self._connection
-        assert connection is not None
-        try:
-            result = self._result = Result(connection, prepare(connection, self._sql))
-            differs = self._differs(result.fields)
-            self._put(differs)
-            if differs:
-                return
-            for block in result.blocks():
-                self._put(decode(block, self._decoders))
-                if self._closed.is_set():
-                    return
-            if result.warnings:
-                found = optional(connection, "SHOW WARNINGS")
-                self.warnings = [(int(number), str(text)) for _, number, text in found]
-            self._put(None)
-        except BaseException as error:
-            self._put(error)
-
-    def _put(self, item: Any) -> None:
-        while not self._closed.is_set():
-            with suppress(queue.Full):
-                self._ready.put(item, timeout=TICK_SECONDS)
-                return
 
 
 def open_extraction(
