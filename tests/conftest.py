@@ -88,6 +88,9 @@ class WarehouseEnv:
     def own_project(self) -> Path:
         """Give the warehouse a copy of the shipped files, which the test may change."""
         if not self.home.exists():
+            # Imported by now, it holds the shipped files, for this test and all others.
+            from warehouse import definitions  # noqa: F401
+
             for name in ("sql", "checks"):
                 shutil.copytree(ROOT / "warehouse" / name, self.home / name)
             self.configure(home=self.home)

@@ -437,7 +437,7 @@ TYPES = {
     "GROUP_CONCAT(status)": "VARCHAR",
     "NULL": "VARCHAR",
     "TIMEDIFF('10:00', '12:30')": "INTERVAL",
-    "CAST(1 AS UNSIGNED)": "UBIGINT",
+    "CAST(MAX(id) AS UNSIGNED)": "UBIGINT",
 }
 
 

@@ -186,7 +186,8 @@ def as_sent(column: Column, sent: Field) -> Column:
     window function.
     """
     kind = kind_of(sent)
-    if column.origin or kind is None or {column.rule.wire, TYPES[kind].wire} != {"{c}"}:
+    decided = column.origin or column.kind == "null"  # NULL comes as bytes without any
+    if decided or kind is None or {column.rule.wire, TYPES[kind].wire} != {"{c}"}:
         return column
     duckdb_type = TYPES[kind].duckdb.format(p=precision(sent), s=sent.scale)
     return replace(column, mysql_type=_spelled(kind, sent), kind=kind, duckdb_type=duckdb_type)
