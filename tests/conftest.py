@@ -162,7 +162,7 @@ class WarehouseEnv:
         Raises:
             WarehouseError: as the command line would show it.
         """
-        from warehouse.cli.run import select
+        from warehouse.cli.selection import select
         from warehouse.days.calendar import range_tags
 
         defs = self.defs

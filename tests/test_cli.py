@@ -178,7 +178,7 @@ def test_dagster_and_dg_find_the_definitions() -> None:
 
 
 def test_what_is_no_table_has_no_rows() -> None:
-    from warehouse.cli.run import _line
+    from warehouse.cli.summary import _line
 
     assert _line("model", [{"run": "a"}]) == ("model", "", "", "")
     assert _line("days", [{"run": "a", "dagster/partition_row_count": n} for n in (0, 2)])[1] == "2"

@@ -1,0 +1,103 @@
+"""Which assets and which days a command means."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import date
+
+import dagster as dg
+
+from warehouse.assets.source_queries import calendar_of
+from warehouse.definitions import defs, project
+from warehouse.errors import WarehouseError
+from warehouse.project.project import Project
+from warehouse.settings import load_settings
+from warehouse.store import snapshots
+
+
+def select(
+    selection: str | None, defs: dg.Definitions = defs, project: Project = project
+) -> list[dg.AssetKey]:
+    """Return the assets that a selection means, in Dagster's own selection language.
+
+    Args:
+        selection: None for `everything`.
+        defs: Where the assets are.
+        project: What they were made of.
+
+    Raises:
+        WarehouseError: it names what is not there.
+    """
+    graph = defs.resolve_asset_graph()
+    wrong = WarehouseError(
+        f"{selection} selects no asset.",
+        safe="Nothing was run.",
+        todo="Write the name of an asset, or an expression such as 'orders_cleaned+' or "
+        "'key:orders_summary or key:order_stats'.",
+    )
+    try:
+        chosen = dg.AssetSelection.from_string(selection) if selection else everything(project)
+        if keys := sorted(chosen.resolve(graph)):
+            return keys
+        raise wrong
+    except dg.DagsterInvalidSubsetError:
+        known = sorted(key.to_user_string() for key in graph.get_all_asset_keys())
+        close = difflib.get_close_matches(str(selection), known, n=1)
+        hint = f"Did you mean {close[0]}? " if close else ""
+        raise WarehouseError(
+            f"There is no asset {selection}.",
+            safe="Nothing was run.",
+            todo=f"{hint}Known are {', '.join(known)}.",
+        ) from None
+    except dg.DagsterError:  # it is no expression
+        raise wrong from None
+
+
+def everything(project: Project) -> dg.AssetSelection:
+    """Return what is built when nothing is named: what the SELECTs of whole tables can build.
+
+    Loading the sources with days as well would ask MySQL for the same rows twice; the views that
+    read one are built as soon as it is there.
+    """
+    path = load_settings().path
+    chosen: dg.AssetSelection = dg.AssetSelection.all()
+    for source in project.with_days:
+        daily = dg.AssetSelection.assets(source.name)
+        chosen = chosen - daily
+        if not snapshots.newest(path):
+            chosen = chosen - daily.downstream()
+            continue
+        with snapshots.read(path) as connection:
+            if not snapshots.has_table(connection, source.name):
+                chosen = chosen - daily.downstream()
+    return chosen
+
+
+def chosen_days(
+    keys: list[dg.AssetKey], partition: str | None, partition_range: str | None
+) -> tuple[date, date] | None:
+    """Return the first and the last day to load, or None if nothing chosen has days."""
+    daily = [source for source in project.with_days if dg.AssetKey(source.name) in keys]
+    names = ", ".join(source.name for source in daily)
+    if not daily:
+        if partition or partition_range:
+            known = ", ".join(source.name for source in project.with_days)
+            raise WarehouseError(
+                "None of the chosen assets has days.",
+                safe="Nothing was run.",
+                todo=f"Name one that has ({known}), or leave out the days.",
+            )
+        return None
+    if len({calendar_of(source) for source in daily}) > 1:
+        raise WarehouseError(
+            f"{names} do not have the same days.",
+            safe="Nothing was run.",
+            todo="Load them one after the other.",
+        )
+    if partition and partition_range:
+        raise WarehouseError("Name one day or a range of days, not both.", safe="Nothing was run.")
+    calendar = calendar_of(daily[0])
+    if partition:
+        day = calendar.parse_day(partition)
+        return day, day
+    return calendar.parse_range(partition_range) if partition_range else calendar.span
