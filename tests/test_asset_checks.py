@@ -48,14 +48,14 @@ def broken(env: WarehouseEnv) -> None:
         )
 
 
-def test_the_house_checks_pass_on_the_sample(warehouse_env: WarehouseEnv) -> None:
+def test_the_checks_of_the_sample_pass_on_the_sample(warehouse_env: WarehouseEnv) -> None:
     result = warehouse_env.run()
     evaluations = result.get_asset_check_evaluations()
-    assert len(evaluations) == 10
+    assert len(evaluations) == 11
     assert [check.check_name for check in evaluations if not check.passed] == []
 
 
-def test_the_house_checks_see_what_is_wrong(warehouse_env: WarehouseEnv) -> None:
+def test_the_checks_of_the_sample_see_what_is_wrong(warehouse_env: WarehouseEnv) -> None:
     warehouse_env.run()
     broken(warehouse_env)
     with publish.write(warehouse_env.path, keep=3, who="a test") as connection:

@@ -269,15 +269,14 @@ class WarehouseIOManager(FixedConfig, DuckDBIOManager):
         It is published if nothing failed, or if the run has the tag `warehouse/keep_going`; a run
         that was stopped publishes nothing.
         """
-        run_id = context.run_id or ""
-        written = run_snapshot.close_run(run_id)
-        if written is None:
+        run = context.run
+        written = run_snapshot.close_run(run.run_id) if run else None
+        if not run or not written:
             return
         ended = _steps(context, dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_SKIPPED)
         failed = _steps(context, dg.DagsterEventType.STEP_FAILURE)
-        run = context.dagster_run
-        planned = set(run.step_keys_to_execute or ()) if run else set()
-        keep_going = bool(failed and run and run.tags.get(KEEP_GOING_TAG) == "true")
+        planned = set(run.step_keys_to_execute or ())
+        keep_going = failed and run.tags.get(KEEP_GOING_TAG) == "true"
         if (ended and not failed and planned <= ended) or keep_going:
             written.restore(Path(self.database) if self.database else load_settings().path)
             written.publish()
@@ -287,7 +286,7 @@ class WarehouseIOManager(FixedConfig, DuckDBIOManager):
 
 def _steps(context: dg.InitResourceContext, *kinds: dg.DagsterEventType) -> set[str]:
     """Return the steps of a run of which such an event tells."""
-    if context.instance is None or context.run_id is None:
+    if context.instance is None or context.run is None:
         return set()
-    found = context.instance.all_logs(context.run_id, of_type={*kinds})
+    found = context.instance.all_logs(context.run.run_id, of_type={*kinds})
     return {entry.step_key for entry in found if entry.step_key}
