@@ -61,6 +61,9 @@ def test_a_moment_is_within_its_day(drawn: tuple[tuple[str, str], int]) -> None:
     assert begins(day, zone) <= moment < ends(day, zone)
     for first, last in ((day, day), (day - 9 * DAY, day), (day, day + 9 * DAY)):
         assert day_by(offsets(first, last, zone), moment) == day
+    # What is of no day that is asked for must not look like a part of one.
+    assert day_by(offsets(day + DAY, day + 3 * DAY, zone), moment) <= day
+    assert day_by(offsets(day - 3 * DAY, day - DAY, zone), moment) >= day
 
 
 @settings(max_examples=150, deadline=None)

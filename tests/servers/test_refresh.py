@@ -521,7 +521,7 @@ def test_rows_of_no_day_are_counted_and_said(
     rows = "rows" if index else "1 row"
     told = (
         "Left out, as rows of no day that is loaded: 2 rows without a day, "
-        f"{rows} before the first day, {rows} after today (UTC)."
+        f"{rows} before the first day, {rows} after today."
     )
     main(["refresh"], standalone_mode=False)
     assert told in capfd.readouterr().err, "the load of all days"

@@ -1,4 +1,4 @@
-"""`WAREHOUSE_ORDERS_WHERE` is the operator's own SQL: it arrives as it is written."""
+"""A source is the user's own SQL: its condition arrives as it is written."""
 
 from __future__ import annotations
 

@@ -74,12 +74,13 @@ def today(zone: str) -> date:
 def offsets(first: date, last: date, zone: str) -> list[tuple[datetime, int]]:
     """Return the offsets from UTC in these days: since when by UTC, and how many seconds.
 
-    The first one counts for all that is older, too.
+    The first one is that before the first day, and counts for all that is older, too; the last one
+    may begin when the last day is over: what is beside these days must not look like a part of one.
     """
     start, end = begins(first, zone), ends(last, zone)
     known = _known_offsets(zone)
-    older = max((since for since, _ in known if since <= start), default=known[0][0])
-    return [(since, offset) for since, offset in known if older <= since < end]
+    older = max((since for since, _ in known if since < start), default=known[0][0])
+    return [(since, offset) for since, offset in known if older <= since <= end]
 
 
 @cache

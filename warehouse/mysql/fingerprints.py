@@ -14,7 +14,6 @@ from pymysql.connections import Connection
 
 from warehouse.days.checksum import Recipe
 from warehouse.days.fingerprint import Fingerprint
-from warehouse.days.zones import UTC_NAME
 from warehouse.mysql.checksum import check_columns, checksum, make_recipe, stored_name
 from warehouse.mysql.columns import quote
 from warehouse.mysql.inspect import Index, indexes
@@ -136,7 +135,7 @@ def ask_days(
             ends = look_at_ends(connection, plan, days, comment) if led else NOTHING
             # A condition on the days that leaves nothing out costs a third of the walk along an
             # index; without an index all rows are read, and those outside are counted on the way.
-            whole = days.zone == UTC_NAME and bool(found) and (not led or ends == NOTHING)
+            whole = bool(found) and (not led or ends == NOTHING)
             condition = "" if whole else _days_or_none(plan, days)
             # Where there is but one connection, nothing else can be read meanwhile.
             alone = optional(connection, "SELECT @@SESSION.max_user_connections") == [(1,)]
