@@ -51,7 +51,7 @@ def broken(env: WarehouseEnv) -> None:
 def test_the_house_checks_pass_on_the_sample(warehouse_env: WarehouseEnv) -> None:
     result = warehouse_env.run()
     evaluations = result.get_asset_check_evaluations()
-    assert len(evaluations) == 10
+    assert len(evaluations) == 11
     assert [check.check_name for check in evaluations if not check.passed] == []
 
 
