@@ -162,7 +162,7 @@ def test_the_sample_server_prints_each_query(warehouse_env: WarehouseEnv) -> Non
         asked, _ = server.communicate(timeout=30)
     assert server.returncode == 130
     for table in ("orders", "customers"):
-        assert asked.count(f"FROM (\nselect * from {table}\n) AS source") == 1
+        assert asked.count(f"FROM ( select * from {table} ) AS source") == 1
 
 
 def test_dagster_and_dg_find_the_definitions() -> None:
