@@ -122,7 +122,7 @@ def test_status(env: WarehouseEnv) -> None:
     assert done.returncode == 0
     assert "mysql_orders" in done.stdout and "10,000" in done.stdout
     assert "order_stats" in done.stdout
-    assert "Snapshot 3" in done.stderr
+    assert "Snapshot 1" in done.stderr
 
 
 def test_before_anything_was_built(warehouse_env: WarehouseEnv) -> None:
