@@ -7,7 +7,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from warehouse.errors import WarehouseError
@@ -77,10 +86,10 @@ class Settings(BaseSettings):
     query_budget_seconds: PositiveFloat | None = Field(
         None, description="MySQL stops the query after so many seconds. Unset: no limit."
     )
-    path: FromRoot = Field(
+    path: Path = Field(
         Path("data/warehouse.duckdb"),
-        description="The warehouse: a link to the newest snapshot. "
-        "Relative paths count from the repository's root.",
+        description="The warehouse: a link to the newest snapshot. A relative path counts from "
+        "`WAREHOUSE_HOME`, or from the repository's root without one.",
     )
     keep_snapshots: PositiveInt = Field(
         3, description="How many snapshots stay on disk, the newest included."
@@ -104,6 +113,12 @@ class Settings(BaseSettings):
         description="By which further names or addresses, separated by commas, `just dev` may be "
         "opened: `box.example.com,192.168.1.5`. Unset: `localhost`, 127.0.0.0/8 and `[::1]` only.",
     )
+
+    @field_validator("path")
+    @classmethod
+    def _from_home(cls, path: Path, info: ValidationInfo) -> Path:
+        """Two projects never share a file unless somebody says so."""
+        return (info.data.get("home") or ROOT) / path.expanduser()
 
 
 def load_settings() -> Settings:
