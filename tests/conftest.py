@@ -88,6 +88,9 @@ class WarehouseEnv:
     def own_project(self) -> Path:
         """Give the warehouse a copy of the shipped files, which the test may change."""
         if not self.home.exists():
+            # Imported once a process: of the shipped files, before a setting names others.
+            import warehouse.definitions  # noqa: F401
+
             for name in ("sql", "checks"):
                 shutil.copytree(ROOT / "warehouse" / name, self.home / name)
             self.configure(home=self.home)
