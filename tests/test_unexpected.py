@@ -232,11 +232,6 @@ def test_each_step_in_the_ui(
     assert "test_unexpected.py" in failed.to_string(), "the whole text is in the run's page"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="an observation reads the settings and finds the server before its step() begins, so "
-    "what nobody foresaw there is no sentence",
-)
 def test_the_observation(warehouse_env: WarehouseEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     from dagster._core.definitions.observe import observe
 

@@ -48,13 +48,10 @@ def _observable(table: TableName) -> dg.SourceAsset | dg.AssetsDefinition:
         "last change, which reads no row. The data version differs when it may have changed.",
     )
     def observe(context: dg.OpExecutionContext) -> dg.ObserveResult:
-        server = source_server(load_settings(), context.log.info)
-        with (
-            step(f"Observing {'.'.join(key.path)}"),
-            connect(server) as connection,
-            plain_errors(server),
-        ):
-            version = table_version(connection, table.database or server.database, table.name)
+        with step(f"Observing {'.'.join(key.path)}"):
+            server = source_server(load_settings(), context.log.info)
+            with connect(server) as connection, plain_errors(server):
+                version = table_version(connection, table.database or server.database, table.name)
         if version is None:
             # Never the same twice: what cannot be told may have changed.
             version = f"unknown, asked in run {context.run_id}"

@@ -6,7 +6,7 @@ import click
 
 from warehouse.cli.output import errors_for_people, show
 from warehouse.settings import load_settings
-from warehouse.store import publish, snapshots
+from warehouse.store import snapshots
 from warehouse.store.history import TABLE, find
 
 
@@ -40,6 +40,8 @@ def rollback(number: int) -> None:
     rolled back.
     """
     with errors_for_people():
+        from warehouse.store import publish  # the other commands do not wait for what it imports
+
         settings = load_settings()
         before = find(settings.path, number)
         with publish.write(
