@@ -86,12 +86,12 @@ def test_it_shows_each_asset_and_its_last_run(env: WarehouseEnv) -> None:
     )
     assert re.search(r"^orders_cleaned +9,545 +view$", held, re.M)
     assert "loads" not in held and "view_files" not in held
-    assert re.search(r"^3, the newest +\d\.\d MB$", files, re.M)
+    assert re.search(r"^1, the newest +\d\.\d MB$", files, re.M)
     assert re.search(
         r"^mysql_orders +fresh until [-\d]+ [:\d]+ +[0-9a-f]{8} +[-\d]+ [:\d]+ +failure$", ran, re.M
     )
     assert re.search(r"^order_stats +[0-9a-f]{8} +[-\d]+ [:\d]+ +success$", ran, re.M)
-    assert "Snapshot 3," in done.stderr and "On disk is 1," in done.stderr
+    assert "Snapshot 1," in done.stderr and "On disk is 1," in done.stderr
     assert "Nothing is loaded by itself unless `just dev` runs." in done.stderr
     assert everything_under(house) == before
 

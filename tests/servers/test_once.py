@@ -35,7 +35,13 @@ def test_everything_takes_one_select(shop: Database, warehouse_env: WarehouseEnv
     queries = shop.queries()
     (select,) = reads_orders(queries)
     assert select.startswith(f"/* warehouse asset=mysql_orders run={result.run_id} */ SELECT")
-    assert {query.split()[0].upper() for query in queries} <= {"/*", "SELECT", "SET", "SHOW"}
+    assert {query.split()[0].upper() for query in queries} <= {
+        "/*",
+        "SELECT",
+        "SET",
+        "SHOW",
+        "START",
+    }
     assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(3,)]
     assert warehouse_env.query("SELECT orders FROM order_stats") == [(3,)]
 

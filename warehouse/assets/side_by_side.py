@@ -114,7 +114,10 @@ class Loads:
         self._open.close()
 
 
-@dg.resource(description="The sessions with MySQL of one run, which show one instant of it.")
+@dg.resource(
+    config_schema={},
+    description="The sessions with MySQL of one run, which show one instant of it.",
+)
 @contextmanager
 def mysql_sessions(_: dg.InitResourceContext) -> Iterator[Loads]:
     """Hold the sessions for the length of a run."""
