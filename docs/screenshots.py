@@ -39,8 +39,8 @@ class Picture:
 PICTURES = {
     "graph": Picture(
         f"/asset-groups?{urllib.parse.urlencode({'expanded': GROUPS})}",
-        (2240, 1800),
-        (600, 109, 2180, 1570),
+        (2240, 2300),
+        (600, 200, 2160, 1950),
     ),
     "asset": Picture("/assets/orders_summary?view=overview", (1600, 1700), (240, 0, 1600, 1618)),
 }
