@@ -45,7 +45,7 @@ def many(rows: int, patience: float) -> Section:
     with bench(rows, patience) as made, tempfile.TemporaryDirectory(dir=HOME) as folder:
         one = project(Path(folder) / "one", "orders")
         several = project(Path(folder) / "several", *split(made, rows))
-        section = made.section(f"{TABLES} tables, {rows:,} rows together", "many")
+        section = made.section(f"Tables: {TABLES} in one run, of {rows:,} rows together", "many")
         ways = [
             (Way(f"one table of {rows:,} rows"), one),
             (Way(f"{TABLES} tables of {rows // TABLES:,} rows, one instant"), several),

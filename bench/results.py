@@ -87,6 +87,7 @@ class Section:
         bodies = {
             "Load": self._load,
             "Memory": self._memory,
+            "Tables": self._tables,
             "Saving": self._saving,
             "Refresh": self._refresh,
         }
@@ -136,6 +137,17 @@ class Section:
         ]
         return lines
 
+    def _tables(self) -> list[str]:
+        base = self.ways[0].typical
+        lines = ["| way | seconds | of the first | each run | peak RSS |", "|---|--:|--:|---|--:|"]
+        for way in self.ways:
+            each = " ".join(f"{seconds:.2f}" for seconds in way.seconds)
+            lines.append(
+                f"| {way.name} | {way.typical:.2f} | {way.typical / base:.2f} | {each} "
+                f"| {way.peak} |"
+            )
+        return lines
+
     def _refresh(self) -> list[str]:
         full = self.ways[0].typical
         lines = [
@@ -183,7 +195,7 @@ def _quietness(loud: float) -> str:
     )
 
 
-_ORDER = ("Load", "Memory", "Refresh", "Saving")
+_ORDER = ("Load", "Memory", "Tables", "Refresh", "Saving")
 
 
 def keep(section: Section) -> None:
@@ -201,7 +213,7 @@ def _place(title: str) -> tuple[int, int, str]:
 
 _HEAD = """# What a load takes
 
-Written by `just bench`, `just bench refresh` and `just bench cache`; each way is a fresh process,
+Written by `just bench`, `just bench many`, `just bench refresh` and `just bench cache`; each way is a fresh process,
 the ways of a load take turns, and the seconds are the median. MB are 10^6 bytes.
 
 - **the limit**: the whole result is read off the socket and thrown away.
