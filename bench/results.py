@@ -213,8 +213,8 @@ def _place(title: str) -> tuple[int, int, str]:
 
 _HEAD = """# What a load takes
 
-Written by `just bench`, `just bench many`, `just bench refresh` and `just bench cache`; each way is a fresh process,
-the ways of a load take turns, and the seconds are the median. MB are 10^6 bytes.
+Written by `just bench`, `just bench many`, `just bench refresh` and `just bench cache`; each way is
+a fresh process, the ways of a load take turns, and the seconds are the median. MB are 10^6 bytes.
 
 - **the limit**: the whole result is read off the socket and thrown away.
 - **this project**: the asset `mysql_orders` in Dagster, from its start to the published snapshot,
