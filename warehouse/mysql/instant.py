@@ -6,13 +6,11 @@ an account with SELECT alone may read each of them; the best one that the server
 
 - MariaDB and Percona Server with a binary log tell the position of each open snapshot.
 - MySQL with GTIDs tells which transactions are committed, and which are being committed.
-- InnoDB tells how far its redo log is written. No transaction that changes something is committed
-  without a record there.
+- InnoDB tells how far its redo log is written: no change is committed without a record there.
 
 The first two count what is in the binary log: not what somebody with the privilege for it keeps out
 of it (`SET sql_log_bin = 0`). The positions that SHOW MASTER STATUS and SHOW BINARY LOG STATUS tell
-prove nothing: MySQL writes a transaction there first and shows it to others later, with
-semi-synchronous replication seconds later.
+prove nothing: MySQL writes a transaction there first, and may show it to others seconds later.
 
 https://mariadb.com/kb/en/enhancements-for-start-transaction-with-consistent-snapshot/
 https://dev.mysql.com/doc/refman/en/replication-options-gtids.html
