@@ -88,8 +88,8 @@ def load_whole(
 
     def begin(one: Source, session: Connection[Any], instant: Instant) -> Extraction:
         answer_soon(session)
-        comment = f"warehouse asset={one.name} run={context.run.run_id}"
         plan = make_plan(session, server, query_of(one))
+        comment = _attribution(context, one)
         begun = Extraction(plan, None, comment, settings.query_budget_seconds, session, instant)
         if not (unless_unchanged and _same_as_last(one.name, begun)):
             check_views(context, views, one.name, begun)
@@ -125,16 +125,21 @@ def _of_this_run(context: dg.AssetExecutionContext, project: Project) -> list[So
     return [whole[step.key] for step in steps if step.key in whole]
 
 
-def ask(context: Context, source: Source, days: Days | None = None) -> Extraction:
-    """Plan the load of a source: MySQL is asked about it, not yet for its rows."""
+def ask(context: Context, source: Source, days: Days) -> Extraction:
+    """Plan the load of days of a source: MySQL is asked about it, not yet for its rows."""
     settings = load_settings()
     return open_extraction(
         source_server(settings, context.log.info),
         query_of(source),
         days=days,
-        comment=f"warehouse asset={source.name} run={context.run.run_id}",
+        comment=_attribution(context, source),
         budget_seconds=settings.query_budget_seconds,
     )
+
+
+def _attribution(context: Context, source: Source) -> str:
+    """Return the comment by which the DBA sees who asks."""
+    return f"warehouse asset={source.name} run={context.run.run_id}"
 
 
 def say_loaded(context: Context, table: str, extraction: Extraction) -> None:

@@ -55,6 +55,10 @@ _MEANINGS: dict[int, tuple[str, str]] = {
         "Ask the DBA to correct the view, or load from another one.",
     ),
     1370: ("does not let this account call a function", "Ask for EXECUTE on it."),
+    1412: (
+        "says that a table was altered since the load began",
+        "Run again when nobody alters it.",
+    ),
     1449: (
         "says that the account as which a view runs is gone",
         "Ask the DBA to give the view another DEFINER, or SQL SECURITY INVOKER.",
@@ -63,10 +67,6 @@ _MEANINGS: dict[int, tuple[str, str]] = {
         "says that the password of this account has expired",
         "Have it changed (ALTER USER … IDENTIFIED BY …), and write the new one into "
         "WAREHOUSE_MYSQL_URL.",
-    ),
-    1412: (
-        "says that a table was altered since the load began",
-        "Run again when nobody alters it.",
     ),
     1969: (
         "stopped the query: its time budget is used up",
