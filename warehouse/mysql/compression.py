@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 
 SMALLEST = 50
 """Shorter frames travel as they are, as in MySQL's own clients."""
-RAW_BYTES = 64 * 1024
-"""So much is taken from the network at once."""
-PIECE_BYTES = 256 * 1024
-"""So much is unpacked at once."""
+PIECE_BYTES = 64 * 1024
+"""So much is taken from the network at once, and so much is unpacked at once."""
 
 _HEADER = 7  # bytes that follow: 3; number of the frame: 1; bytes when unpacked: 3, 0 for as it is
 _LONGEST = 0xFFFFFF
@@ -169,7 +167,7 @@ class CompressedSocket(io.RawIOBase):
         """Yield so many bytes as they come from the network; fewer if the server hangs up."""
         while size:
             if not self._raw:
-                self._raw = memoryview(self._sock.recv(RAW_BYTES))
+                self._raw = memoryview(self._sock.recv(PIECE_BYTES))
                 if not self._raw:
                     return
             data = self._raw[:size]
