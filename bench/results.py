@@ -74,6 +74,7 @@ class Section:
     cpu: str
     table_mb: float
     ways: list[Way] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     def markdown(self) -> str:
         """Return the section as Markdown."""
@@ -86,8 +87,10 @@ class Section:
         ]
         bodies = {
             "Load": self._load,
+            "Line": self._line,
             "Memory": self._memory,
             "Tables": self._tables,
+            "Values": self._values,
             "Saving": self._saving,
             "Refresh": self._refresh,
         }
@@ -148,6 +151,36 @@ class Section:
             )
         return lines
 
+    def _line(self) -> list[str]:
+        base = self.ways[0].typical
+        lines = [
+            "| way | seconds | of the first | each run | peak RSS | the values |",
+            "|---|--:|--:|---|--:|---|",
+        ]
+        for way in self.ways:
+            each = " ".join(f"{seconds:.1f}" for seconds in way.seconds)
+            lines.append(
+                f"| {way.name} | {way.typical:.1f} | {way.typical / base:.2f} | {each} "
+                f"| {way.peak} | {way.values} |"
+            )
+        return lines
+
+    def _values(self) -> list[str]:
+        lines = [
+            "| the table | MB | seconds | peak RSS | of the memory for the table above |",
+            "|---|--:|--:|--:|--:|",
+        ]
+        above = 0.0
+        for way in self.ways:
+            more = way.name.endswith("as many")
+            share = f"{way.peak_mb / above:.2f}" if more else ""
+            above = above if more else way.peak_mb
+            size = (way.bytes or 0) / 1e6
+            lines.append(f"| {way.name} | {size:,.0f} | {way.typical:.1f} | {way.peak} | {share} |")
+        if self.left_out:
+            lines += ["", f"Not measured, for lack of room: {'; '.join(self.left_out)}."]
+        return lines
+
     def _refresh(self) -> list[str]:
         full = self.ways[0].typical
         lines = [
@@ -195,7 +228,7 @@ def _quietness(loud: float) -> str:
     )
 
 
-_ORDER = ("Load", "Memory", "Tables", "Refresh", "Saving")
+_ORDER = ("Load", "Line", "Memory", "Tables", "Values", "Refresh", "Saving")
 
 
 def keep(section: Section) -> None:
@@ -213,7 +246,7 @@ def _place(title: str) -> tuple[int, int, str]:
 
 _HEAD = """# What a load takes
 
-Written by `just bench`, `just bench many`, `just bench refresh` and `just bench cache`; each way is
+Written by `just bench` and its programs `many`, `wan`, `values`, `refresh` and `cache`; each way is
 a fresh process, the ways of a load take turns, and the seconds are the median. MB are 10^6 bytes.
 
 - **the limit**: the whole result is read off the socket and thrown away.

@@ -54,7 +54,7 @@ class _Direction:
             now = time.monotonic()
             self._free = max(self._free, now - BURST_SECONDS) + size / self.bytes_per_second
             time.sleep(max(0.0, self._free - now))
-            return self._free
+            return max(self._free, now)
 
 
 @contextmanager
