@@ -12,11 +12,13 @@ from bench.results import Section, Way
 from tests.servers.thin_line import thin_line
 
 TURNS = 2
+TCP = "?prefer_socket=false"
+"""Else ConnectorX, once it is connected to loopback, goes on over the server's socket: no line."""
 
 
-def wan(rows: int, megabits: float, delay: float, dlt: bool, patience: float) -> Section:
+def wan(rows: int, megabits: float, delay: float, with_dlt: bool, patience: float) -> Section:
     """Measure each way, in turn, over a line of so many Mbit/s and milliseconds there and back."""
-    python = dlt_python() if dlt else None
+    python = dlt_python() if with_dlt else None
     with bench(rows, patience) as made:
         near = made.database
         section = made.section(
@@ -27,9 +29,11 @@ def wan(rows: int, megabits: float, delay: float, dlt: bool, patience: float) ->
             (Way("this project, `?compress=true`"), "ours", None, "?compress=true"),
         ]
         if python:
-            ways.append((Way("dlt, connectorx backend"), "dlt_connectorx", python, ""))
-            compressed = Way("dlt, connectorx backend, `compress=fast`")
-            ways.append((compressed, "dlt_connectorx", python, "?compress=fast"))
+            dlt_ways = {"": TCP, ", `compress=fast`": f"{TCP}&compress=fast"}
+            ways += [
+                (Way(f"dlt, connectorx backend{words}"), "dlt_connectorx", python, parameters)
+                for words, parameters in dlt_ways.items()
+            ]
         section.ways = [way for way, *_ in ways]
         with thin_line((near.host, near.port), megabits * 1e6, delay / 1000) as port:
             for turn in range(TURNS):
