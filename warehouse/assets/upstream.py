@@ -35,6 +35,11 @@ def column_lineage(plan: Plan) -> dg.TableColumnLineage | None:
 
     What cannot be told is left out; None if nothing can.
     """
+    star = plan.query.facts.star_of
+    if star:  # nothing is to be traced, and a run has many of these
+        key = upstream_key(star)
+        names = [column.name for column in plan.columns]
+        return dg.TableColumnLineage({name: [dg.TableColumnDep(key, name)] for name in names})
     reads = {table.name.lower(): table for table in plan.query.facts.reads or ()}
     columns = [column.name for column in plan.columns]
     found = trace(plan.query.sql, columns, plan.tables, dialect="mysql").sources
