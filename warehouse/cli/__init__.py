@@ -6,10 +6,11 @@ import click
 
 from warehouse.cli import build, doctor, query, sample, snapshots, status
 from warehouse.cli import dev as develop
+from warehouse.cli.startup import end_process
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
+@click.group("warehouse", context_settings={"help_option_names": ["-h", "--help"]})
+def commands() -> None:
     """Ask MySQL once, serve everything after that from one DuckDB file.
 
     stdout is data, stderr is narration. Exit codes: 0 done, 1 failed, 2 not understood, 3
@@ -30,4 +31,12 @@ for command in (
     snapshots.rollback,
     sample.sample_mysql,
 ):
-    main.add_command(command)
+    commands.add_command(command)
+
+
+def main() -> None:
+    """Run the command that the arguments name, and end the process."""
+    try:
+        commands(prog_name="warehouse")
+    except SystemExit as left:
+        end_process(left)
