@@ -6,11 +6,10 @@ import click
 
 from warehouse.cli import build, doctor, query, sample, snapshots, status
 from warehouse.cli import dev as develop
-from warehouse.cli.startup import end_process
 
 
-@click.group("warehouse", context_settings={"help_option_names": ["-h", "--help"]})
-def commands() -> None:
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
     """Ask MySQL once, serve everything after that from one DuckDB file.
 
     stdout is data, stderr is narration. Exit codes: 0 done, 1 failed, 2 not understood, 3
@@ -31,12 +30,4 @@ for command in (
     snapshots.rollback,
     sample.sample_mysql,
 ):
-    commands.add_command(command)
-
-
-def main() -> None:
-    """Run the command that the arguments name, and end the process."""
-    try:
-        commands(prog_name="warehouse")
-    except SystemExit as left:
-        end_process(left)
+    main.add_command(command)
