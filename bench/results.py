@@ -28,6 +28,8 @@ class Way:
     cache_selects: int | None = None
     rows_read: int | None = None
     fingerprint_seconds: list[float] = field(default_factory=list)
+    asked_seconds: list[float] = field(default_factory=list)
+    after_seconds: list[float] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         """Take in one run."""
@@ -38,9 +40,9 @@ class Way:
             self.others.append(outcome.others)
         self.versions = outcome.said.get("versions", {})
         self.bytes = outcome.said.get("bytes")
-        self.fingerprint_seconds += [
-            value for key, value in outcome.said.items() if key == "fingerprint_seconds"
-        ]
+        for some in ("fingerprint_seconds", "asked_seconds", "after_seconds"):
+            if outcome.said.get(some) is not None:
+                getattr(self, some).append(outcome.said[some])
 
     @property
     def typical(self) -> float:
@@ -90,6 +92,7 @@ class Section:
             "Tables": self._tables,
             "Saving": self._saving,
             "Refresh": self._refresh,
+            "Start": self._start,
         }
         lines += bodies[self._kind]()
         loud = max((share for way in self.ways for share in way.others), default=0.0)
@@ -164,6 +167,26 @@ class Section:
             )
         return lines
 
+    def _start(self) -> list[str]:
+        base = self.ways[0]
+        lines = [
+            "| command | seconds | more than the first | until MySQL is asked "
+            "| from the last line to the prompt | each run |",
+            "|---|--:|--:|--:|--:|---|",
+        ]
+        for way in self.ways:
+            more = [one - other for one, other in zip(way.seconds, base.seconds, strict=True)]
+            each = " ".join(f"{seconds:.2f}" for seconds in way.seconds)
+            asked, after = (
+                f"{median(some):.2f}" if some else "-"
+                for some in (way.asked_seconds, way.after_seconds)
+            )
+            lines.append(
+                f"| `{way.name}` | {way.typical:.2f} | {median(more):.2f} | {asked} | {after} "
+                f"| {each} |"
+            )
+        return lines
+
     def _saving(self) -> list[str]:
         lines = [
             "| way | run | SELECTs of `orders` | of its cache | MySQL rows read | seconds "
@@ -195,7 +218,7 @@ def _quietness(loud: float) -> str:
     )
 
 
-_ORDER = ("Load", "Memory", "Tables", "Refresh", "Saving")
+_ORDER = ("Load", "Memory", "Tables", "Start", "Refresh", "Saving")
 
 
 def keep(section: Section) -> None:
@@ -213,8 +236,8 @@ def _place(title: str) -> tuple[int, int, str]:
 
 _HEAD = """# What a load takes
 
-Written by `just bench`, `just bench many`, `just bench refresh` and `just bench cache`; each way is
-a fresh process, the ways of a load take turns, and the seconds are the median. MB are 10^6 bytes.
+Written by `just bench` with the name of one of its programs; each way is a fresh process, the ways
+of a load take turns, and the seconds are the median. MB are 10^6 bytes.
 
 - **the limit**: the whole result is read off the socket and thrown away.
 - **this project**: the asset `mysql_orders` in Dagster, from its start to the published snapshot,
