@@ -27,6 +27,7 @@ class Way:
     selects: int | None = None
     cache_selects: int | None = None
     rows_read: int | None = None
+    server_seconds: list[float] = field(default_factory=list)
     fingerprint_seconds: list[float] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
@@ -88,6 +89,7 @@ class Section:
             "Load": self._load,
             "Memory": self._memory,
             "Tables": self._tables,
+            "Cost": self._cost,
             "Saving": self._saving,
             "Refresh": self._refresh,
         }
@@ -97,7 +99,8 @@ class Section:
         versions = {
             f"{name} {version}" for way in self.ways for name, version in way.versions.items()
         }
-        lines += ["", f"Versions: {', '.join(sorted(versions))}."]
+        if versions:
+            lines += ["", f"Versions: {', '.join(sorted(versions))}."]
         return "\n".join(lines) + "\n"
 
     @property
@@ -164,6 +167,22 @@ class Section:
             )
         return lines
 
+    def _cost(self) -> list[str]:
+        lines = [
+            "| statement | seconds | of the plain one | the server's processor | of the plain one "
+            "| each run |",
+            "|---|--:|--:|--:|--:|---|",
+        ]
+        for number, way in enumerate(self.ways):
+            plain = self.ways[number - number % 2]
+            worked, base = median(way.server_seconds), median(plain.server_seconds)
+            each = " ".join(f"{seconds:.2f}" for seconds in way.seconds)
+            lines.append(
+                f"| {way.name} | {way.typical:.3f} | {way.typical / plain.typical:.3f} "
+                f"| {worked:.2f} s | {worked / base:.3f} | {each} |"
+            )
+        return lines
+
     def _saving(self) -> list[str]:
         lines = [
             "| way | run | SELECTs of `orders` | of its cache | MySQL rows read | seconds "
@@ -195,7 +214,7 @@ def _quietness(loud: float) -> str:
     )
 
 
-_ORDER = ("Load", "Memory", "Tables", "Refresh", "Saving")
+_ORDER = ("Load", "Cost", "Memory", "Tables", "Refresh", "Saving")
 
 
 def keep(section: Section) -> None:
@@ -213,8 +232,8 @@ def _place(title: str) -> tuple[int, int, str]:
 
 _HEAD = """# What a load takes
 
-Written by `just bench`, `just bench many`, `just bench refresh` and `just bench cache`; each way is
-a fresh process, the ways of a load take turns, and the seconds are the median. MB are 10^6 bytes.
+Written by `just bench` and `just bench many`, `cost`, `refresh` and `cache`; each way is a fresh
+process, the ways of a load take turns, and the seconds are the median. MB are 10^6 bytes.
 
 - **the limit**: the whole result is read off the socket and thrown away.
 - **this project**: the asset `mysql_orders` in Dagster, from its start to the published snapshot,
@@ -224,4 +243,6 @@ a fresh process, the ways of a load take turns, and the seconds are the median. 
   up as if they peaked at the same moment.
 - **the values**: sum(amount) compared exactly with MySQL's, seven more facts, and the type of each
   column.
+- **the cost**: both statements in one session, in turns, drained by the same reader; the processor
+  time is that of the whole server.
 """
