@@ -27,6 +27,7 @@ class Way:
     selects: int | None = None
     cache_selects: int | None = None
     rows_read: int | None = None
+    server_seconds: list[float] = field(default_factory=list)
     fingerprint_seconds: list[float] = field(default_factory=list)
     asked_seconds: list[float] = field(default_factory=list)
     after_seconds: list[float] = field(default_factory=list)
@@ -90,6 +91,7 @@ class Section:
             "Load": self._load,
             "Memory": self._memory,
             "Tables": self._tables,
+            "Cost": self._cost,
             "Saving": self._saving,
             "Refresh": self._refresh,
             "Start": self._start,
@@ -100,7 +102,8 @@ class Section:
         versions = {
             f"{name} {version}" for way in self.ways for name, version in way.versions.items()
         }
-        lines += ["", f"Versions: {', '.join(sorted(versions))}."]
+        if versions:
+            lines += ["", f"Versions: {', '.join(sorted(versions))}."]
         return "\n".join(lines) + "\n"
 
     @property
@@ -187,6 +190,22 @@ class Section:
             )
         return lines
 
+    def _cost(self) -> list[str]:
+        lines = [
+            "| statement | seconds | of the plain one | the server's processor | of the plain one "
+            "| each run |",
+            "|---|--:|--:|--:|--:|---|",
+        ]
+        for number, way in enumerate(self.ways):
+            plain = self.ways[number - number % 2]
+            worked, base = median(way.server_seconds), median(plain.server_seconds)
+            each = " ".join(f"{seconds:.2f}" for seconds in way.seconds)
+            lines.append(
+                f"| {way.name} | {way.typical:.3f} | {way.typical / plain.typical:.3f} "
+                f"| {worked:.2f} s | {worked / base:.3f} | {each} |"
+            )
+        return lines
+
     def _saving(self) -> list[str]:
         lines = [
             "| way | run | SELECTs of `orders` | of its cache | MySQL rows read | seconds "
@@ -218,7 +237,7 @@ def _quietness(loud: float) -> str:
     )
 
 
-_ORDER = ("Load", "Memory", "Tables", "Start", "Refresh", "Saving")
+_ORDER = ("Load", "Cost", "Memory", "Tables", "Start", "Refresh", "Saving")
 
 
 def keep(section: Section) -> None:
@@ -247,4 +266,6 @@ of a load take turns, and the seconds are the median. MB are 10^6 bytes.
   up as if they peaked at the same moment.
 - **the values**: sum(amount) compared exactly with MySQL's, seven more facts, and the type of each
   column.
+- **the cost**: both statements in one session, in turns, drained by the same reader; the processor
+  time is that of the whole server.
 """

@@ -150,6 +150,6 @@ def test_an_observation_has_the_version(shop: Database, warehouse_env: Warehouse
     job = dg.define_asset_job("observe", dg.AssetSelection.assets(table))
     defs = dg.Definitions(assets=upstream, jobs=[job])
     result = defs.resolve_job_def("observe").execute_in_process(instance=warehouse_env.history)
-    (observed,) = result.asset_observations_for_node("mysql__orders")
+    (observed,) = result.asset_observations_for_node("observe_orders")
     assert observed.metadata["source_version"].value == version(shop)
     assert reads_orders(shop.queries()) == []

@@ -11,7 +11,7 @@ from warehouse.assets.load import Result, load_days, load_whole
 from warehouse.assets.side_by_side import Loads
 from warehouse.assets.source_queries import calendar_of
 from warehouse.assets.source_server import source_server
-from warehouse.assets.upstream import upstream_key, upstream_keys
+from warehouse.assets.upstream import observing_step, upstream_key, upstream_keys
 from warehouse.days.calendar import SEPARATOR
 from warehouse.days.zones import duckdb_day
 from warehouse.errors import step
@@ -31,23 +31,26 @@ MYSQL = "mysql"
 KINDS = {"mysql", "duckdb", "table"}
 
 
-def build_upstream(sources: Iterable[Source]) -> list[dg.SourceAsset | dg.AssetsDefinition]:
+def build_upstream(sources: Iterable[Source]) -> list[dg.AssetsDefinition]:
     """Make an observable asset of each table in MySQL that a source reads."""
     tables = sorted({table for source in sources for table in source.facts.reads or ()})
     return [_observable(table) for table in tables]
 
 
-def _observable(table: TableName) -> dg.SourceAsset | dg.AssetsDefinition:
+def _observable(table: TableName) -> dg.AssetsDefinition:
     key = upstream_key(table)
-
-    @dg.observable_source_asset(
-        key=key,
+    spec = dg.AssetSpec(
+        key,
         group_name=GROUP,
         tags={"dagster/kind/mysql": ""},
         description=f"The table `{table.name}` in MySQL. Observing it asks for the time of its "
         "last change, which reads no row. The data version differs when it may have changed.",
     )
-    def observe(context: dg.OpExecutionContext) -> dg.ObserveResult:
+
+    @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]
+        name=observing_step(table), specs=[spec]
+    )
+    def observe(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
         with step(f"Observing {'.'.join(key.path)}"):
             server = source_server(load_settings(), context.log.info)
             with connect(server) as connection, plain_errors(server):
@@ -55,11 +58,12 @@ def _observable(table: TableName) -> dg.SourceAsset | dg.AssetsDefinition:
         if version is None:
             # Never the same twice: what cannot be told may have changed.
             version = f"unknown, asked in run {context.run_id}"
-        return dg.ObserveResult(
+        yield dg.ObserveResult(
             data_version=dg.DataVersion(version), metadata={"source_version": version}
         )
 
-    return observe
+    observable: dg.AssetsDefinition = observe
+    return observable
 
 
 def build_source(source: Source, project: Project) -> dg.AssetsDefinition:

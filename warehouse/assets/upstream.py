@@ -11,18 +11,35 @@ from warehouse.project.lineage import trace
 from warehouse.project.source_files import Source
 from warehouse.project.source_query import TableName
 
+_SPECIAL = r"[^A-Za-z0-9_]"
+
 
 def upstream_key(table: TableName) -> dg.AssetKey:
-    """Return the key of a table in MySQL: that of the connection's database has no database.
-
-    Dagster takes letters, digits and _ only; another character is written by its number.
-    """
+    """Return the key of a table in MySQL: that of the connection's database has no database."""
     path = [part for part in (table.database, table.name) if part]
-    return dg.AssetKey(["mysql", *(_plain(part) for part in path)])
+    return dg.AssetKey(["mysql", *map(as_identifier, path)])
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_]", lambda found: f"_{ord(found[0]):x}_", name)
+def observing_step(table: TableName) -> str:
+    """Return the name of the step that observes a table in MySQL.
+
+    Of its own: Dagster's would be the same for the table `a__b` and the table `b` of a database
+    `a`, and it takes no name twice.
+    """
+    return f"observe_{as_identifier(chr(0).join(filter(None, (table.database, table.name))))}"
+
+
+def as_identifier(name: str) -> str:
+    """Write a name with letters, digits and _ only, as Dagster wants it; no two come out the same.
+
+    Most stay as they are. Another character is written by its number, in hexadecimal: `__20_` for
+    a space. What looks so by itself has its first _ written by number.
+    """
+    return re.sub(
+        rf"{_SPECIAL}|_(?=_[0-9a-f]+(?:_|{_SPECIAL}))",
+        lambda found: f"__{ord(found[0]):x}_",
+        name,
+    )
 
 
 def upstream_keys(source: Source) -> list[dg.AssetKey]:
