@@ -52,10 +52,21 @@ class Bench:
     truth: dict[str, str]
     patience: float
 
-    def measure(self, way: Way, module: str, *arguments: str, python: Path | None = None) -> None:
-        """Run a way once, and add what it took; see to its values the first time."""
+    def measure(
+        self, way: Way, module: str, *arguments: str, python: Path | None = None, url: str = ""
+    ) -> None:
+        """Run a way once, and add what it took; see to its values the first time.
+
+        Args:
+            way: Takes it in.
+            module: The program, one of `bench.ways`.
+            arguments: Its own.
+            python: What runs it; None for this Python.
+            url: By which it reaches the server; empty for the direct one.
+        """
         with tempfile.TemporaryDirectory(dir=HOME) as folder:
-            env = {"BENCH_MYSQL_URL": self.database.url(), "BENCH_FOLDER": folder, **COMPILED}
+            url = url or self.database.url()
+            env = {"BENCH_MYSQL_URL": url, "BENCH_FOLDER": folder, **COMPILED}
             program = ["-m", f"bench.ways.{module}", *arguments]
             if python:
                 program = [str(ROOT / "bench" / "ways" / f"{module}.py"), *arguments]

@@ -77,6 +77,7 @@ class Section:
     cpu: str
     table_mb: float
     ways: list[Way] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     def markdown(self) -> str:
         """Return the section as Markdown."""
@@ -89,9 +90,11 @@ class Section:
         ]
         bodies = {
             "Load": self._load,
+            "Line": self._line,
             "Memory": self._memory,
             "Tables": self._tables,
             "Cost": self._cost,
+            "Values": self._values,
             "Saving": self._saving,
             "Refresh": self._refresh,
             "Start": self._start,
@@ -152,6 +155,36 @@ class Section:
                 f"| {way.name} | {way.typical:.2f} | {way.typical / base:.2f} | {each} "
                 f"| {way.peak} |"
             )
+        return lines
+
+    def _line(self) -> list[str]:
+        base = self.ways[0].typical
+        lines = [
+            "| way | seconds | of the first | each run | peak RSS | the values |",
+            "|---|--:|--:|---|--:|---|",
+        ]
+        for way in self.ways:
+            each = " ".join(f"{seconds:.1f}" for seconds in way.seconds)
+            lines.append(
+                f"| {way.name} | {way.typical:.1f} | {way.typical / base:.2f} | {each} "
+                f"| {way.peak} | {way.values} |"
+            )
+        return lines
+
+    def _values(self) -> list[str]:
+        lines = [
+            "| the table | MB | seconds | peak RSS | of the memory for the table above |",
+            "|---|--:|--:|--:|--:|",
+        ]
+        above = 0.0
+        for way in self.ways:
+            more = way.name.endswith("as many")
+            share = f"{way.peak_mb / above:.2f}" if more else ""
+            above = above if more else way.peak_mb
+            size = (way.bytes or 0) / 1e6
+            lines.append(f"| {way.name} | {size:,.0f} | {way.typical:.1f} | {way.peak} | {share} |")
+        if self.left_out:
+            lines += ["", f"Not measured, for lack of room: {'; '.join(self.left_out)}."]
         return lines
 
     def _refresh(self) -> list[str]:
@@ -237,7 +270,7 @@ def _quietness(loud: float) -> str:
     )
 
 
-_ORDER = ("Load", "Cost", "Memory", "Tables", "Start", "Refresh", "Saving")
+_ORDER = ("Load", "Line", "Cost", "Memory", "Tables", "Values", "Start", "Refresh", "Saving")
 
 
 def keep(section: Section) -> None:

@@ -106,11 +106,15 @@ class Reading:
 
     def _next(self, tick: Callable[[], None]) -> Any:
         """Wait for what the thread hands over; None is the end."""
+        heard = self.received
         while True:
             try:
                 item = self._ready.get(timeout=TICK_SECONDS)
             except queue.Empty:
                 tick()
+                if self.received > heard:  # a part of a block: over a thin line it takes long
+                    heard = self.received
+                    self._watch.heard()
                 self._watch.look()
                 continue
             self._watch.heard()
