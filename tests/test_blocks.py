@@ -54,7 +54,7 @@ writes = st.lists(
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(writes, st.integers(1, 4))
 @pytest.mark.usefixtures("taken")

@@ -23,7 +23,7 @@ from warehouse.store.snapshots import FILE, Snapshot, kept
 
 KEEP = 3
 ANY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
