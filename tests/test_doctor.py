@@ -21,7 +21,6 @@ from warehouse.doctor.source import judge_encryption
 from warehouse.mysql.inspect import Tls, on_this_machine
 from warehouse.mysql.line import Line
 from warehouse.mysql.url import parse_url
-from warehouse.settings import Settings
 from warehouse.store import file_system, publish
 
 OK, WARNING, FAILURE, NOT_CHECKED = Verdict
