@@ -38,6 +38,16 @@ export *ARGS: _setup
 status *ARGS: _setup
     @"{{ bin }}/warehouse" status "$@"
 
+# List the tables in MySQL, or those that match PATTERN.
+[no-exit-message]
+tables *PATTERN: _setup
+    @"{{ bin }}/warehouse" tables "$@"
+
+# Write a source file for each TABLE in MySQL: a name, or a pattern in quotes.
+[no-exit-message]
+add +TABLE: _setup
+    @"{{ bin }}/warehouse" add "$@"
+
 # Check everything that a load needs, and say how to mend what is wrong.
 [no-exit-message]
 doctor *ARGS: _setup

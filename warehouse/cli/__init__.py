@@ -4,7 +4,7 @@ see `exit_codes`.
 
 import click
 
-from warehouse.cli import build, doctor, query, sample, snapshots, status
+from warehouse.cli import add, build, doctor, query, sample, snapshots, status, tables
 from warehouse.cli import dev as develop
 
 
@@ -24,6 +24,8 @@ for command in (
     query.sql,
     query.export,
     status.status,
+    tables.tables,
+    add.add,
     doctor.doctor,
     snapshots.history,
     snapshots.diff,
