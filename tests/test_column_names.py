@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from warehouse.project.column_names import looks_secret, looks_updated, snake_case
@@ -12,7 +14,7 @@ SECRETS = """
     resetToken csrfToken remember_token access_token hash pw_hash pwd_hash email_hash api_key apiKey
     APIKey private_key session_key ssh_key otp totp_seed cvv cvc2 pin pin_code pincode jwt
     credentials aws_credentials authentication_string recovery_codes backup_code passphrase
-""".split()
+"""
 HARMLESS = """
     id name hashtag hashtags token_count tokens prompt_tokens token_type secretary secretary_id
     password_changed_at password_reset_at has_password is_password_set password_expires
@@ -20,16 +22,25 @@ HARMLESS = """
     passed_on key primary_key foreign_key keyword monkey shipping pins spin pinned opinion hashed_on
     asphalt saltwater author auth_method code zip_code country_code postcode product_code
     tokenizer digestion digest_sent_at
-""".split()
+"""
+UPDATED = """
+    updated_at updatedAt UpdatedAt modified last_modified last_update update_time modified_on
+    date_modified changed_at lastUpdated gmt_modified updated mtime ts_updated
+"""
+OTHER_TIMES = "created_at update_count updater last_seen_at order_date"
 
 
-@pytest.mark.parametrize("name", SECRETS)
+def words(text: str) -> list[str]:
+    return re.findall(r"\S+", text)
+
+
+@pytest.mark.parametrize("name", words(SECRETS))
 def test_a_secret(name: str) -> None:
     assert looks_secret(name, "varchar(255)")
     assert looks_secret(name, "binary(32)")
 
 
-@pytest.mark.parametrize("name", HARMLESS)
+@pytest.mark.parametrize("name", words(HARMLESS))
 def test_no_secret(name: str) -> None:
     assert not looks_secret(name, "varchar(255)")
 
@@ -40,16 +51,12 @@ def test_a_type_that_holds_no_secret(mysql_type: str) -> None:
     assert looks_secret("pin", "int")
 
 
-@pytest.mark.parametrize(
-    "name",
-    "updated_at updatedAt UpdatedAt modified last_modified last_update update_time modified_on "
-    "date_modified changed_at lastUpdated gmt_modified updated mtime ts_updated".split(),
-)
+@pytest.mark.parametrize("name", words(UPDATED))
 def test_the_time_of_the_last_change(name: str) -> None:
     assert looks_updated(name)
 
 
-@pytest.mark.parametrize("name", "created_at update_count updater last_seen_at order_date".split())
+@pytest.mark.parametrize("name", words(OTHER_TIMES))
 def test_another_time(name: str) -> None:
     assert not looks_updated(name)
 

@@ -12,7 +12,7 @@ ODD = (
     *("select", "order", "ORDERS", "orders", "Orders", "1st", "2024", "with space", "a.b"),
     *("quo`te", "it's", 'dou"ble', "semi;colon", "dash--dash", "/*star*/", "per%cent", "{brace}"),
     *("back\\slash", "Größe", "客户", "новый", "mysql_orders", "mysql orders", "#1", "a\nb", "$"),
-    *("loads", "snapshots", "type", "qualify", "utc_date", "into", "x" * 64, "客" * 64),
+    *("loads", "snapshots", "type", "qualify", "utc_date", "into", "x" * 64, "客" * 40),
 )
 """Names of tables that MySQL takes."""
 ODD_COLUMNS = ("key", "a b", "quo`te", "com,ma", "co:lon", "Größe", "per%s", "line\nbreak", "1")

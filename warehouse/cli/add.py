@@ -175,14 +175,19 @@ def _give(one: NewFile, dry_run: bool) -> None:
         with one.file.open("x", encoding="utf-8") as file:
             file.write(one.text)
         click.echo(str(shown(one.file)))
-    draft = one.draft
-    said = [f"key {', '.join(draft.key)}"] * bool(draft.key)
-    said += [f"updated {draft.updated}"] * bool(draft.updated)
-    said += [f"could be loaded by the days of {draft.days[0].name}"] * bool(draft.days)
-    said += [f"LEFT OUT, as they look like secrets: {', '.join(draft.left_out)}"] * bool(
-        draft.left_out
-    )
-    _say(f"{draft.table}: {'; '.join(said) or 'as it is'}.")
+    _say(f"{one.draft.table}: {'; '.join(_told(one.draft)) or 'all of it'}.")
+
+
+def _told(draft: Draft) -> Iterator[str]:
+    """Yield what the file says of a table."""
+    if draft.key:
+        yield f"key {', '.join(draft.key)}"
+    if draft.updated:
+        yield f"updated {draft.updated}"
+    if draft.days:
+        yield f"may be loaded by the days of {draft.days[0].name}"
+    if draft.left_out:
+        yield f"left out, as they look like secrets: {', '.join(draft.left_out)}"
 
 
 def _say_what_is_next(files: int, dry_run: bool) -> None:

@@ -13,13 +13,12 @@ import click
 
 from warehouse.cli.catalog import Catalog, open_catalog
 from warehouse.cli.output import errors_for_people
-from warehouse.console import markdown
 from warehouse.console.columns import Heading, lay_out
 from warehouse.console.text import counted
 from warehouse.mysql.catalog import CatalogTable, select
 from warehouse.settings import load_settings
 
-FORMATS = ("table", "markdown", "csv", "json")
+FORMATS = ("table", "csv", "json")
 SORTED: dict[str, Callable[[CatalogTable], int]] = {
     "name": lambda _: 0,  # as they come
     "rows": lambda table: -(table.rows or 0),
@@ -135,16 +134,12 @@ def _line(table: CatalogTable, catalog: Catalog) -> Line:
 
 
 def _print(lines: Sequence[Line], format_: str) -> None:
-    names = [heading.name for heading in HEADINGS]
     if format_ == "json":
         click.echo(json.dumps([_plain(line) for line in lines], ensure_ascii=False, indent=2))
     elif format_ == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(_flat(lines[0]))
         writer.writerows(_flat(line).values() for line in lines)
-    elif format_ == "markdown":
-        right = [heading.name for heading in HEADINGS if heading.right]
-        click.echo(markdown.table(names, [line.cells for line in lines], right=right))
     else:
         width = os.get_terminal_size().columns if sys.stdout.isatty() else None
         for text in lay_out(HEADINGS, [line.cells for line in lines], width):

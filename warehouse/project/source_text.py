@@ -19,7 +19,8 @@ PREFIX = "mysql_"
 LONGEST = 120
 """Of an asset's name: a file system takes 255 bytes, and the name may get a number."""
 
-_RESERVED = RESERVED_WORDS_MYSQL | RESERVED_WORDS_MARIADB
+_RESERVED = RESERVED_WORDS_MYSQL | RESERVED_WORDS_MARIADB | {"external", "library", "tablesample"}
+"""The last ones are reserved since MySQL 9, which SQLAlchemy's lists do not know yet."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +66,13 @@ def source_text(draft: Draft) -> str:
         lines.append(f"updated: {noted(draft.updated)}")
     lines += (f"# {line}" for line in _remarks(draft))
     comment = "".join(f"-- {line}\n" for line in lines)
-    columns = "*" if draft.columns is None else _listed(draft.columns)
-    return f"{comment}select {columns}{_break(columns)}from {mysql_name(draft.table)}\n"
+    return f"{comment}select{_listed(draft.columns)}from {mysql_name(draft.table)}\n"
 
 
-def _listed(columns: Collection[str]) -> str:
-    return "\n  " + ",\n  ".join(map(mysql_name, columns))
-
-
-def _break(columns: str) -> str:
-    return "\n" if "\n" in columns else " "
+def _listed(columns: Collection[str] | None) -> str:
+    if columns is None:
+        return " * "
+    return "\n  " + ",\n  ".join(map(mysql_name, columns)) + "\n"
 
 
 def _remarks(draft: Draft) -> Iterator[str]:
