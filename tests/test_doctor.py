@@ -19,7 +19,6 @@ from warehouse.doctor.findings import Finding, Verdict
 from warehouse.doctor.source import judge_encryption
 from warehouse.mysql.inspect import Tls, on_this_machine
 from warehouse.mysql.url import parse_url
-from warehouse.settings import Settings
 from warehouse.store import publish
 
 OK, WARNING, FAILURE, NOT_CHECKED = Verdict
@@ -98,7 +97,7 @@ def test_where_a_setting_comes_from(
         "WAREHOUSE_KEEP_SNAPSHOTS=7\nWAREHOUSE_MAX_SHRINK=0.9\nwarehouse_freshness=1\n"
         "WAREHOUSE_CACHE_MYSQL_URL=mysql://me:hidden@cache/shop\n"
     )
-    monkeypatch.setitem(Settings.model_config, "env_file", file)
+    monkeypatch.setattr("warehouse.settings.ENV_FILE", str(file))
     warehouse_env.configure(keep_snapshots=5)
     found = said()
     texts = [finding.text for finding in found["settings"]]

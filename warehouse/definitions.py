@@ -16,7 +16,7 @@ from warehouse.caches.mysql import SmartMySQLIOManager
 from warehouse.caches.pickled import PickleIOManager
 from warehouse.console.progress import narrate
 from warehouse.project.project import Project, load_project
-from warehouse.settings import ROOT, load_settings
+from warehouse.settings import ROOT
 from warehouse.store.io_manager import WarehouseIOManager
 
 
@@ -60,5 +60,5 @@ def build_definitions(project: Project) -> dg.Definitions:
     )
 
 
-project = load_project(load_settings().home)
+project = load_project()
 defs = build_definitions(project)

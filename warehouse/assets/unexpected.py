@@ -20,7 +20,7 @@ from warehouse.errors import (
     unexpected,
 )
 from warehouse.mysql.url import parse_url
-from warehouse.settings import Settings
+from warehouse.settings import Settings, load_settings
 
 KEPT = 20
 """So many files stay: an error every minute does not fill the disk."""
@@ -81,8 +81,8 @@ def redacted(text: str) -> str:
 
 def _urls() -> Iterator[str]:
     names = [name for name in Settings.model_fields if "url" in name]
-    with suppress(ValueError):  # what cannot be read holds no more than the environment does
-        settings = Settings()
+    with suppress(WarehouseError):  # what cannot be read holds no more than the environment does
+        settings = load_settings()
         for name in names:
             if value := getattr(settings, name):
                 yield value.get_secret_value()
