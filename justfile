@@ -8,6 +8,11 @@ bin := justfile_directory() / ".venv/bin"
 default:
     @just --list --unsorted
 
+# Make FOLDER a project folder of your own. It counts from where you are.
+[no-cd, no-exit-message]
+init *ARGS: _setup
+    @"{{ bin }}/warehouse" init "$@"
+
 # Build everything, or only SELECTION: an asset's name or a Dagster selection expression.
 [no-exit-message]
 materialize *SELECTION: _setup

@@ -4,7 +4,7 @@ see `exit_codes`.
 
 import click
 
-from warehouse.cli import add, build, doctor, query, sample, snapshots, status, tables
+from warehouse.cli import add, build, doctor, init, query, sample, snapshots, status, tables
 from warehouse.cli import dev as develop
 
 
@@ -18,14 +18,15 @@ def main() -> None:
 
 
 for command in (
+    init.init,
+    tables.tables,
+    add.add,
     build.materialize,
     build.refresh,
     develop.dev,
     query.sql,
     query.export,
     status.status,
-    tables.tables,
-    add.add,
     doctor.doctor,
     snapshots.history,
     snapshots.diff,

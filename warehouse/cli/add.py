@@ -23,7 +23,7 @@ from warehouse.project.source_files import FOLDER, parse_source
 from warehouse.project.source_query import TableName
 from warehouse.project.source_text import DayCandidate, Draft, asset_name, source_text
 from warehouse.project.view_files import shown
-from warehouse.settings import load_settings
+from warehouse.settings import PACKAGE, load_settings
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,7 @@ def add(tables: tuple[str, ...], dry_run: bool) -> None:
     are printed on stdout.
     """
     with errors_for_people():
-        settings = load_settings()
-        folder = _folder(settings.home)
-        with open_catalog(settings) as catalog:
+        with open_catalog(load_settings()) as catalog:
             chosen = select(catalog.tables, tables, catalog.server)
             wanted = list(_without_sources(chosen, catalog))
             refused = {table.name: _refusal(table, catalog) for table in wanted}
@@ -69,7 +67,7 @@ def add(tables: tuple[str, ...], dry_run: bool) -> None:
             if why:
                 _say(f"{name}: no file. {why}")
         drafts = [_draft(table) for table in wanted if not refused[table.name]]
-        new = list(_new_files(drafts, catalog.project, folder))
+        new = list(_new_files(drafts, catalog.project))
         _check(new)
         for one in new:
             _give(one, dry_run)
@@ -77,10 +75,6 @@ def add(tables: tuple[str, ...], dry_run: bool) -> None:
         named = {table.lower() for table in tables}
         if any(why and name.lower() in named for name, why in refused.items()):
             sys.exit(ExitCode.FAILED)
-
-
-def _folder(home: Path | None) -> Path:
-    return (home or Path(__file__).parents[1]) / "sql" / FOLDER
 
 
 def _without_sources(tables: Sequence[CatalogTable], catalog: Catalog) -> Iterator[CatalogTable]:
@@ -137,8 +131,9 @@ def _draft(table: CatalogTable) -> Draft:
     )
 
 
-def _new_files(drafts: Collection[Draft], project: Project, folder: Path) -> Iterator[NewFile]:
+def _new_files(drafts: Collection[Draft], project: Project) -> Iterator[NewFile]:
     """Give each draft a name that is free. One that is a table's own name goes to that table."""
+    folder = (project.home or PACKAGE) / "sql" / FOLDER
     taken = {*BOOKKEEPING, *RESERVED}
     taken |= {source.name.lower() for source in project.sources}
     taken |= {view.name.lower() for view in project.views}
