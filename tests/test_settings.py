@@ -99,6 +99,8 @@ def test_the_file_of_the_repository_names_one(
     found = load_settings()
     assert found.folder.resolve() == nowhere / "ours"
     assert (found.keep_snapshots, found.connections) == (7, 2)
+    assert load_settings(nowhere / "ours").connections == 2
+    assert load_settings(make_home(nowhere / "other", 8)).connections == 4
 
 
 def test_installed_there_is_no_project_without_a_home(

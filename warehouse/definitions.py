@@ -16,7 +16,6 @@ from warehouse.caches.mysql import SmartMySQLIOManager
 from warehouse.caches.pickled import PickleIOManager
 from warehouse.console.progress import narrate
 from warehouse.project.project import Project, load_project
-from warehouse.settings import ROOT
 from warehouse.store.io_manager import WarehouseIOManager
 
 
@@ -39,6 +38,7 @@ def narration(_: dg.InitLoggerContext) -> logging.Logger:
 def build_definitions(project: Project) -> dg.Definitions:
     """Make all that Dagster knows of a project."""
     views = list(project.views)
+    pickles = project.settings.folder / ".dagster" / "pickles"
     return dg.Definitions(
         assets=[
             *build_upstream(project.sources),
@@ -52,7 +52,7 @@ def build_definitions(project: Project) -> dg.Definitions:
             "io_manager": WarehouseIOManager(),
             MYSQL: mysql_sessions,
             "mysql_cache": SmartMySQLIOManager(),
-            "pickle_cache": PickleIOManager(base_dir=str(ROOT / ".dagster" / "pickles")),
+            "pickle_cache": PickleIOManager(base_dir=str(pickles)),
         },
         loggers={"narration": narration, "console": dg.colored_console_logger},
         # One process: a step of its own would cost seconds to start, and one file has one writer.

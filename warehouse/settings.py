@@ -5,11 +5,14 @@ And where they are read from: the project folder, which is called home.
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
+from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     Field,
@@ -35,7 +38,8 @@ SHIPPED = REPOSITORY or PACKAGE
 """The folder that holds the sample's `data/` and our `dagster.yaml`. Nothing is written there."""
 
 ENV_FILE = ".env"
-MARKS = (ENV_FILE, "dagster.yaml")
+DAGSTER_FILE = "dagster.yaml"
+MARKS = (ENV_FILE, DAGSTER_FILE)
 
 
 def _begun(day: date) -> date:
@@ -49,16 +53,6 @@ def _hosts(listed: str | None) -> str | None:
     if listed and not all(host.fullmatch(one.strip()) for one in listed.split(",")):
         raise ValueError("names or addresses, separated by commas, without http:// and paths")
     return listed
-
-
-class _Where(BaseSettings):
-    """The one option that has to be known before `.env` can be read."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="WAREHOUSE_", env_ignore_empty=True, extra="ignore"
-    )
-
-    home: Path | None = None
 
 
 class Settings(BaseSettings):
@@ -155,25 +149,38 @@ def find_home(home: Path | None = None) -> tuple[Path | None, tuple[Path, ...]]:
 
     The home is, in this order: the folder that is given; `WAREHOUSE_HOME` of the environment; the
     working folder or the nearest one above it that holds `sql/sources/` and beside it a `.env` or a
-    `dagster.yaml`; `WAREHOUSE_HOME` of the repository's `.env`. None: there is none, and the
-    repository is the project, if there is one.
+    `dagster.yaml`; `WAREHOUSE_HOME` of the repository's `.env`, which then counts as well; None,
+    the repository itself.
 
     A relative path counts from the repository; where this package is installed, from the working
     folder.
+
+    Raises:
+        WarehouseError: there is none, and no repository.
     """
     base = REPOSITORY or Path.cwd()
-    found = home.absolute() if home else _from(base, _Where().home) or _around(Path.cwd())
-    if found:
-        return found, (found / ENV_FILE,)
-    if REPOSITORY is None:
-        return None, ()
-    file = REPOSITORY / ENV_FILE
-    found = _from(REPOSITORY, _Where(_env_file=file).home)
-    return found, (file, found / ENV_FILE) if found else (file,)
+    found = home.absolute() if home else _named(os.environ, base) or _around(Path.cwd())
+    own = REPOSITORY / ENV_FILE if REPOSITORY else None
+    named = _named(dotenv_values(own), base) if own else None
+    found = found or named
+    if found is None and own is None:
+        raise WarehouseError(
+            "There is no project folder here.",
+            todo="`warehouse init FOLDER` makes one: run in it, or name it in WAREHOUSE_HOME.",
+        )
+    files = (own if found is None or _same(found, named) else None, found and found / ENV_FILE)
+    return found, tuple(file for file in files if file)
 
 
-def _from(base: Path, home: Path | None) -> Path | None:
-    return base / home.expanduser() if home else None
+def _named(variables: Mapping[str, str | None], base: Path) -> Path | None:
+    """Return the home that is named by variables, whose case does not count."""
+    values = {name.upper(): value for name, value in variables.items()}
+    named = values.get("WAREHOUSE_HOME")
+    return base / Path(named).expanduser() if named else None
+
+
+def _same(folder: Path, other: Path | None) -> bool:
+    return other is not None and folder.resolve() == other.resolve()
 
 
 def _around(folder: Path) -> Path | None:
@@ -182,6 +189,11 @@ def _around(folder: Path) -> Path | None:
         if (one / "sql" / "sources").is_dir() and any((one / mark).is_file() for mark in MARKS):
             return one
     return None
+
+
+def project_folder() -> Path:
+    """Return the project folder without reading its settings, see `find_home`."""
+    return find_home()[0] or ROOT
 
 
 def load_settings(home: Path | None = None) -> Settings:
@@ -195,11 +207,6 @@ def load_settings(home: Path | None = None) -> Settings:
             each variable, not its value.
     """
     found, files = find_home(home)
-    if found is None and REPOSITORY is None:
-        raise WarehouseError(
-            "There is no project folder here.",
-            todo="`warehouse init FOLDER` makes one: run in it, or name it in WAREHOUSE_HOME.",
-        )
     try:
         return Settings(home=found, _env_file=files)
     except ValidationError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
@@ -45,7 +46,10 @@ def for_people(doing: str, error: BaseException) -> WarehouseError:
 
 def _kept(error: BaseException) -> str:
     """Write an error's whole text into a file, and say which."""
-    folder = home() / ERRORS
+    try:
+        folder = home() / ERRORS
+    except WarehouseError:  # there is no project folder
+        folder = Path(tempfile.gettempdir()) / f"warehouse-{ERRORS}"
     file = folder / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S.%f}-{os.getpid()}.txt"
     try:
         folder.mkdir(parents=True, exist_ok=True)
