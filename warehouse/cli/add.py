@@ -22,7 +22,6 @@ from warehouse.project.project import BOOKKEEPING, RESERVED, Project
 from warehouse.project.source_files import FOLDER, parse_source
 from warehouse.project.source_query import TableName
 from warehouse.project.source_text import DayCandidate, Draft, asset_name, source_text
-from warehouse.project.view_files import shown
 from warehouse.settings import PACKAGE, load_settings
 
 
@@ -82,7 +81,7 @@ def _without_sources(tables: Sequence[CatalogTable], catalog: Catalog) -> Iterat
     for table in tables:
         sources = catalog.read_by[table.name]
         if whole := [source for source in sources if source.facts.plain_of]:
-            _say(f"{table.name}: {shown(whole[0].file)} reads it already. It stays as it is.")
+            _say(f"{table.name}: {_from_here(whole[0].file)} reads it already. It stays as it is.")
         else:
             yield table
 
@@ -165,12 +164,17 @@ def _check(new: Collection[NewFile]) -> None:
 def _give(one: NewFile, dry_run: bool) -> None:
     """Write a file, or print it."""
     if dry_run:
-        click.echo(f"-- {shown(one.file)}\n{one.text}")
+        click.echo(f"-- {_from_here(one.file)}\n{one.text}")
     else:
         with one.file.open("x", encoding="utf-8") as file:
             file.write(one.text)
-        click.echo(str(shown(one.file)))
+        click.echo(str(_from_here(one.file)))
     _say(f"{one.draft.table}: {'; '.join(_told(one.draft)) or 'all of it'}.")
+
+
+def _from_here(file: Path) -> Path:
+    here = Path.cwd()
+    return file.relative_to(here) if file.is_relative_to(here) else file
 
 
 def _told(draft: Draft) -> Iterator[str]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from warehouse.settings import ENV_FILE, PACKAGE, SHIPPED
+from warehouse.settings import DAGSTER_FILE, ENV_FILE, PACKAGE, SHIPPED
 
 TEMPLATE = PACKAGE / "project" / "template"
 KEPT = ".gitkeep"
@@ -39,7 +39,7 @@ def project_files(
         Path(ENV_FILE): _filled("env", url=setting),
         Path(".gitignore"): _filled("gitignore"),
         Path("README.md"): _filled("README.md", name=name, product=product),
-        Path("dagster.yaml"): (SHIPPED / "dagster.yaml").read_text(encoding="utf-8"),
+        Path(DAGSTER_FILE): (SHIPPED / DAGSTER_FILE).read_text(encoding="utf-8"),
         Path("justfile"): _filled("justfile", product=found, recipes=recipes),
         Path("notebooks/start.ipynb"): (TEMPLATE / "start.ipynb").read_text(encoding="utf-8"),
         **{Path(folder, KEPT): "" for folder in FOLDERS},
