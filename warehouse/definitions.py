@@ -102,7 +102,7 @@ def _of(project: Project, naming: Naming) -> dg.Definitions:
             naming.io_manager_key: WarehouseIOManager(
                 home=str(project.home or ""), views_step=naming.part(VIEWS)
             ),
-            naming.part(MYSQL): build_mysql(project.settings, naming),
+            naming.part(MYSQL): build_mysql(project, naming),
         },
     )
 

@@ -9,7 +9,7 @@ from datetime import date
 from functools import cache, partial
 
 from warehouse.assets.source_queries import calendar_of, query_of
-from warehouse.assets.source_server import source_server
+from warehouse.assets.source_server import server_of
 from warehouse.console.text import counted
 from warehouse.days.fingerprint import changed_days, surely_changed
 from warehouse.days.ranges import all_days, ranges
@@ -128,7 +128,7 @@ def compare(source: Source, say: Callable[[str], None], by: str) -> Iterator[Com
             todo="Add `-- updated: updated_at`, the column with the time of a row's last change, "
             f"or reload days by name: just materialize {source.name} --partition DAY",
         )
-    plan = describe(source_server(settings, say), query_of(source))
+    plan = describe(server_of(source, say), query_of(source))
     key = source.key or tuple(column.name for column in plan.columns if column.key)
     if not key:
         raise WarehouseError(
