@@ -6,6 +6,7 @@ import re
 
 import dagster as dg
 
+from warehouse.assets.naming import Naming
 from warehouse.mysql.plan import Plan
 from warehouse.project.lineage import trace
 from warehouse.project.source_files import Source
@@ -14,10 +15,10 @@ from warehouse.project.source_query import TableName
 _SPECIAL = r"[^A-Za-z0-9_]"
 
 
-def upstream_key(table: TableName) -> dg.AssetKey:
+def upstream_key(table: TableName, naming: Naming) -> dg.AssetKey:
     """Return the key of a table in MySQL: that of the connection's database has no database."""
     path = [part for part in (table.database, table.name) if part]
-    return dg.AssetKey(["mysql", *map(as_identifier, path)])
+    return naming.key("mysql", *map(as_identifier, path))
 
 
 def observing_step(table: TableName) -> str:
@@ -42,12 +43,12 @@ def as_identifier(name: str) -> str:
     )
 
 
-def upstream_keys(source: Source) -> list[dg.AssetKey]:
+def upstream_keys(source: Source, naming: Naming) -> list[dg.AssetKey]:
     """Return the keys of the tables in MySQL that a source reads, as far as that can be told."""
-    return [upstream_key(table) for table in sorted(source.facts.reads or ())]
+    return [upstream_key(table, naming) for table in sorted(source.facts.reads or ())]
 
 
-def column_lineage(plan: Plan) -> dg.TableColumnLineage | None:
+def column_lineage(plan: Plan, naming: Naming) -> dg.TableColumnLineage | None:
     """Return which columns of tables in MySQL the columns of a source are made of.
 
     What cannot be told is left out; None if nothing can.
@@ -62,7 +63,7 @@ def column_lineage(plan: Plan) -> dg.TableColumnLineage | None:
     found = trace(plan.query.sql, columns, plan.tables, dialect="mysql").sources
     lineage = {
         name: [
-            dg.TableColumnDep(upstream_key(reads[source.table.lower()]), source.name)
+            dg.TableColumnDep(upstream_key(reads[source.table.lower()], naming), source.name)
             for source in each
             if source.table.lower() in reads
         ]
