@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import WarehouseEnv
+from warehouse.assets.naming import OWN
 from warehouse.assets.upstream import as_identifier, upstream_key
 from warehouse.errors import WarehouseError
 from warehouse.project.project import BOOKKEEPING, RESERVED, load_project
@@ -579,7 +580,7 @@ def test_no_two_tables_are_one_asset(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["orders", "sales_2024_q1", "_a_b_", "order__lines", "fact_de_1"])
 def test_a_table_s_name_stays_where_dagster_takes_it(name: str) -> None:
-    assert upstream_key(TableName("", name)).path == ["mysql", name]
+    assert upstream_key(TableName("", name), OWN).path == ["mysql", name]
 
 
 def test_a_fault_in_a_file_is_named_without_a_server(warehouse_env: WarehouseEnv) -> None:

@@ -55,7 +55,7 @@ def column_lineage(plan: Plan, naming: Naming) -> dg.TableColumnLineage | None:
     """
     star = plan.query.facts.star_of
     if star:  # nothing is to be traced, and a run has many of these
-        key = upstream_key(star)
+        key = upstream_key(star, naming)
         names = [column.name for column in plan.columns]
         return dg.TableColumnLineage({name: [dg.TableColumnDep(key, name)] for name in names})
     reads = {table.name.lower(): table for table in plan.query.facts.reads or ()}
