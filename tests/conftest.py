@@ -129,7 +129,7 @@ class WarehouseEnv:
         from warehouse import definitions
 
         if self.home.exists():
-            return definitions.build_definitions(self.project)
+            return definitions.build_code_location(self.project)
         return definitions.defs
 
     @property

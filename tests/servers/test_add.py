@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from tests.servers import strange
 from warehouse.assets.source_queries import query_of
 from warehouse.cli import main
-from warehouse.definitions import build_definitions
+from warehouse.definitions import build_code_location
 from warehouse.mysql.plan import make_plan
 from warehouse.mysql.session import connect
 from warehouse.mysql.url import parse_url
@@ -253,7 +253,7 @@ def test_every_file_loads(crowd: Database, warehouse_env: WarehouseEnv) -> None:
             plan = make_plan(connection, server, query_of(source))
             assert [column.name for column in plan.columns if column.key] == ["id"]
             assert source.key == ("id",) and source.updated == "changed"
-    build_definitions(project)
+    build_code_location(project)
 
     assert add("*").stdout == "", "each table is read by now"
 

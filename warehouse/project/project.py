@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from keyword import kwlist
 from pathlib import Path
@@ -85,7 +85,7 @@ def load_project(home: Path | None = None) -> Project:
             f"There is no folder {sql}.",
             todo="Correct WAREHOUSE_HOME: it names the folder that holds sql/ and checks/.",
         )
-    sources = load_sources(sql / FOLDER)
+    sources = [replace(source, home=home) for source in load_sources(sql / FOLDER)]
     names = [source.name for source in sources]
     _check_servers(sources)
     _check_names(sources, ())

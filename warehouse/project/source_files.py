@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from warehouse.errors import WarehouseError
 from warehouse.project.source_query import NoSelect, QueryFacts, examine, without_end
 from warehouse.project.view_files import OWNER, shown
+from warehouse.settings import Settings, load_settings
 
 FOLDER = "sources"
 REMARK = "#"
@@ -66,6 +67,7 @@ class Source:
         start: The first day.
         max_shrink: The share of its rows that a load may take from the table.
         server: The name of another server, in lower case; empty for the usual one.
+        home: The folder of the project; None for the repository.
     """
 
     name: str
@@ -82,6 +84,12 @@ class Source:
     start: date | None = None
     max_shrink: float | None = None
     server: str = ""
+    home: Path | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Those of its project, read now."""
+        return load_settings(self.home)
 
     def at(self, line: int = 1) -> str:
         """Name a place in the file as editors link it; lines are those of the SELECT."""
