@@ -184,4 +184,4 @@ def test_a_terminal_shows_what_fits(
     assert max(map(width_of, rows)) <= width
     (plain,) = [row for row in rows if row.startswith("web_files")]
     assert plain.split()[4:7] == ["id", "made_at*", "changed"]
-    assert ("Table" in plain) is (width == 120)
+    assert ("Web files" in plain) is (width == 120)
