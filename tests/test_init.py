@@ -88,7 +88,7 @@ def test_the_password_is_the_owners_alone_from_the_first_byte(
         return fdopen(opened, *arguments, **others)  # type: ignore[call-overload]
 
     fdopen = os.fdopen
-    monkeypatch.setattr(module.os, "fdopen", look)
+    monkeypatch.setattr(os, "fdopen", look)
     before = os.umask(0)
     try:
         done = CliRunner().invoke(main, ["init", str(tmp_path / "ours"), "--url", URL])

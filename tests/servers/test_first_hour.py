@@ -93,8 +93,8 @@ def a_later_version(origin: Path) -> None:
     ):
         with (origin / name).open("a") as file:
             file.write("\n# later\n")
-    for file in [*(origin / "warehouse" / "sql").rglob("*.sql")]:
-        file.write_text("-- later\n" + file.read_text())
+    for view in [*(origin / "warehouse" / "sql").rglob("*.sql")]:
+        view.write_text("-- later\n" + view.read_text())
     (origin / "warehouse" / "sql" / "sources" / "mysql_shop_orders.sql").write_text(
         "select id from orders\n"
     )
