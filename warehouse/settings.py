@@ -31,14 +31,16 @@ PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
 """The folder that holds this package: the repository, unless the package is installed."""
 
-REPOSITORY = ROOT if (ROOT / "pyproject.toml").is_file() else None
-"""The repository, whose own files are the project where there is no home; None if installed."""
+DAGSTER_FILE = "dagster.yaml"
+REPOSITORY = None if (PACKAGE / DAGSTER_FILE).is_file() else ROOT
+"""The repository, whose own files are the project where there is no home. None if installed: only
+the wheel has that file there. A pyproject.toml beside the package tells nothing: other wheels put
+theirs there."""
 
 SHIPPED = REPOSITORY or PACKAGE
 """The folder that holds the sample's `data/` and our `dagster.yaml`. Nothing is written there."""
 
 ENV_FILE = ".env"
-DAGSTER_FILE = "dagster.yaml"
 MARKS = (ENV_FILE, DAGSTER_FILE)
 
 

@@ -35,11 +35,12 @@ def make_strange(database: Database) -> None:
         connection.select_db(DATABASE)
         for number, name in enumerate([*ODD, *USUAL]):
             odd = ODD_COLUMNS[number % len(ODD_COLUMNS)] if name in ODD else "code"
+            comment = f"Table {number}" if name in ODD else name.replace("_", " ").capitalize()
             secret = "password_hash CHAR(60)," if name.endswith("_users") else ""
             cursor.execute(
                 f"CREATE TABLE {quoted(name)} (id INT PRIMARY KEY, {quoted(odd)} INT NOT NULL, "
                 f"{secret} made_at DATETIME, changed TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP "
                 f"ON UPDATE CURRENT_TIMESTAMP, UNIQUE KEY one ({quoted(odd)}), KEY by_day "
-                f"(made_at)) COMMENT = 'Table {number}'"
+                f"(made_at)) COMMENT = '{comment}'"
             )
             cursor.execute(f"INSERT INTO {quoted(name)} (id, {quoted(odd)}) VALUES (1, 7)")

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import io
 import json
-import os
-import pty
-import struct
-import subprocess
-import sys
-import termios
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.servers import strange
+from tests.terminal import Terminal
 from warehouse.cli import main
 from warehouse.console.columns import width_of
+from warehouse.settings import ROOT
 
 if TYPE_CHECKING:
     from tests.conftest import WarehouseEnv
@@ -180,33 +175,13 @@ def test_a_terminal_shows_what_fits(
     crowd: Database, warehouse_env: WarehouseEnv, width: int
 ) -> None:
     warehouse_env.configure(mysql_url=crowd.url(strange.DATABASE))
-    lines = on_a_terminal(warehouse_env.env, width, "tables")
+    terminal = Terminal(warehouse_env.env, ROOT, width, "tables")
+    assert terminal.end() == 0
+    lines = terminal.screen.splitlines()
     assert len(lines) > strange.TABLES
     rows = [line for line in lines if "~1 " in line or line.startswith("table ")]
     assert len(rows) == strange.TABLES + 1
     assert max(map(width_of, rows)) <= width
     (plain,) = [row for row in rows if row.startswith("web_files")]
     assert plain.split()[4:7] == ["id", "made_at*", "changed"]
-    assert ("Table" in plain) is (width == 120)
-
-
-def on_a_terminal(env: dict[str, str], width: int, *arguments: str) -> list[str]:
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "warehouse", *arguments],
-        env=env,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    came = b""
-    try:
-        while part := os.read(ours, 65536):
-            came += part
-    except OSError:  # Linux's way to say that the other side is closed
-        pass
-    os.close(ours)
-    assert process.wait(60) == 0
-    return came.decode().splitlines()
+    assert ("Web files" in plain) is (width == 120)

@@ -70,7 +70,7 @@ def add(tables: tuple[str, ...], dry_run: bool) -> None:
         _check(new)
         for one in new:
             _give(one, dry_run)
-        _say_what_is_next(len(new), dry_run)
+        _say_what_is_next(len(new), dry_run, catalog.project)
         named = {table.lower() for table in tables}
         if any(why and name.lower() in named for name, why in refused.items()):
             sys.exit(ExitCode.FAILED)
@@ -189,11 +189,13 @@ def _told(draft: Draft) -> Iterator[str]:
         yield f"left out, as they look like secrets: {', '.join(draft.left_out)}"
 
 
-def _say_what_is_next(files: int, dry_run: bool) -> None:
+def _say_what_is_next(files: int, dry_run: bool, project: Project) -> None:
     if dry_run or not files:
         _say("No file was written.")
-    else:
-        _say(f"{counted(files, 'file')} written. Next: `just materialize` loads all sources.")
+        return
+    _say(f"{counted(files, 'file')} written. Next: `just materialize` loads all sources.")
+    if project.home is None:
+        _say("They lie in the product. `just init FOLDER` makes a project folder of your own.")
 
 
 def _say(text: str) -> None:

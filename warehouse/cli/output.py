@@ -36,9 +36,9 @@ def errors_for_people() -> Iterator[None]:
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough
         _drop_output()
-    except (click.ClickException, click.Abort, click.exceptions.Exit):
+    except (click.ClickException, click.exceptions.Exit):
         raise  # click's own, for the command line itself
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):  # the second, where a question was to be answered
         _stopped()
     except Exception as error:
         if isinstance(error, RuntimeError) and str(error) == "Query interrupted":
