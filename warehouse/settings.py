@@ -101,7 +101,8 @@ class Settings(BaseSettings):
     )
     connections: PositiveInt = Field(
         4,
-        description="How many connections to MySQL a run may have that loads several sources.",
+        description="How many connections to MySQL a run may have that loads several sources, or "
+        "compares the days of one.",
     )
     query_budget_seconds: PositiveFloat | None = Field(
         None, description="MySQL stops the query after so many seconds. Unset: no limit."
