@@ -19,6 +19,7 @@ from warehouse.errors import step
 from warehouse.settings import load_settings
 from warehouse.store import preview, publish, run_snapshot, snapshots
 from warehouse.store.fixed_config import FixedConfig
+from warehouse.store.run_events import steps, was_stopped
 from warehouse.store.stream import SCHEMA, TableStream, insert
 
 Context = dg.OutputContext | dg.InputContext
@@ -273,20 +274,13 @@ class WarehouseIOManager(FixedConfig, DuckDBIOManager):
         written = run_snapshot.close_run(run.run_id) if run else None
         if not run or not written:
             return
-        ended = _steps(context, dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_SKIPPED)
-        failed = _steps(context, dg.DagsterEventType.STEP_FAILURE)
+        ended = steps(context, dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_SKIPPED)
+        failed = steps(context, dg.DagsterEventType.STEP_FAILURE)
         planned = set(run.step_keys_to_execute or ())
-        keep_going = failed and run.tags.get(KEEP_GOING_TAG) == "true"
-        if (ended and not failed and planned <= ended) or keep_going:
+        stopped = any(map(was_stopped, failed.values()))
+        keep_going = failed and not stopped and run.tags.get(KEEP_GOING_TAG) == "true"
+        if (ended and not failed and planned <= {*ended}) or keep_going:
             written.restore(Path(self.database) if self.database else load_settings().path)
             written.publish()
         else:
             written.discard()
-
-
-def _steps(context: dg.InitResourceContext, *kinds: dg.DagsterEventType) -> set[str]:
-    """Return the steps of a run of which such an event tells."""
-    if context.instance is None or context.run is None:
-        return set()
-    found = context.instance.all_logs(context.run.run_id, of_type={*kinds})
-    return {entry.step_key for entry in found if entry.step_key}
