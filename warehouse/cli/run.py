@@ -19,8 +19,9 @@ from warehouse.cli.summary import print_summary
 from warehouse.console.text import counted
 from warehouse.days.calendar import range_tags
 from warehouse.definitions import defs, project
-from warehouse.errors import WarehouseError
+from warehouse.errors import WarehouseError, interrupted
 from warehouse.store.io_manager import FORCE_TAG, KEEP_GOING_TAG
+from warehouse.store.run_events import was_stopped
 
 
 def run(
@@ -171,9 +172,14 @@ def _execute(
     asset_selection: list[dg.AssetKey] | None = None,
     run_id: str | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Run once, in this process."""
+    """Run once, in this process.
+
+    Raises:
+        WarehouseError: the run failed.
+        KeyboardInterrupt: somebody stopped it.
+    """
     try:
-        return job.execute_in_process(
+        result = job.execute_in_process(
             instance=instance,
             asset_selection=asset_selection,
             resources=resources,
@@ -185,4 +191,9 @@ def _execute(
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         raise KeyboardInterrupt from None
     except Exception as error:
+        if interrupted(error):
+            raise KeyboardInterrupt from None
         raise for_people("The run", error) from None
+    if any(map(was_stopped, result.filter_events(lambda event: event.is_step_failure))):
+        raise KeyboardInterrupt  # a run that keeps going tells no other way
+    return result

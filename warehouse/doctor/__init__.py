@@ -15,6 +15,7 @@ from warehouse.doctor import environment as house
 from warehouse.doctor import line, settings, source
 from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, Verdict, failure
+from warehouse.errors import interrupted
 from warehouse.settings import mysql_setting
 
 
@@ -81,5 +82,7 @@ def _found(check: Check, case: Case) -> Iterator[Finding]:
     except OSError as error:
         yield failure(f"It could not be looked at: {error}.", "Mend that, and run again.")
     except Exception as error:
+        if interrupted(error):
+            raise
         said = for_people(f"The check {check.name}", error)
         yield failure(said.what, said.todo)

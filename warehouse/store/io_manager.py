@@ -18,6 +18,7 @@ from warehouse.settings import Settings, load_settings
 from warehouse.store import publish, run_snapshot, snapshots
 from warehouse.store.fixed_config import FixedConfig
 from warehouse.store.handlers import ArrowHandler, DataFrameHandler
+from warehouse.store.run_events import steps, was_stopped
 from warehouse.store.stream import SCHEMA
 
 Context = dg.OutputContext | dg.InputContext
@@ -208,19 +209,13 @@ class WarehouseIOManager(FixedConfig, DuckDBIOManager):
         written = run_snapshot.close_run(path, run.run_id) if run else None
         if not run or not written:
             return
-        ended = _steps(context, dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_SKIPPED)
-        failed = written.steps & _steps(context, dg.DagsterEventType.STEP_FAILURE)
-        keep_going = failed and run.tags.get(KEEP_GOING_TAG) == "true"
-        if (not failed and written.steps <= ended) or keep_going:
+        ended = steps(context, dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_SKIPPED)
+        failures = steps(context, dg.DagsterEventType.STEP_FAILURE)
+        failed = written.steps & {*failures}
+        stopped = any(was_stopped(failures[key]) for key in failed)
+        keep_going = failed and not stopped and run.tags.get(KEEP_GOING_TAG) == "true"
+        if (not failed and written.steps <= {*ended}) or keep_going:
             written.restore(path)
             written.publish()
         else:
             written.discard()
-
-
-def _steps(context: dg.InitResourceContext, *kinds: dg.DagsterEventType) -> set[str]:
-    """Return the steps of a run of which such an event tells."""
-    if context.instance is None or context.run is None:
-        return set()
-    found = context.instance.all_logs(context.run.run_id, of_type={*kinds})
-    return {entry.step_key for entry in found if entry.step_key}
