@@ -1,9 +1,9 @@
-"""What `just bench` runs: `python -m bench [load|many|refresh|cache]`, a load if none is named."""
+"""What `just bench` runs: `python -m bench [PROGRAM]`, a load if none is named."""
 
 import sys
 from importlib import import_module
 
-PROGRAMS = ("load", "many", "refresh", "cache")
+PROGRAMS = ("load", "many", "wan", "values", "cost", "start", "refresh", "cache")
 
 if __name__ == "__main__":
     name = sys.argv.pop(1) if sys.argv[1:2] and sys.argv[1] in PROGRAMS else PROGRAMS[0]

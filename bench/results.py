@@ -27,7 +27,10 @@ class Way:
     selects: int | None = None
     cache_selects: int | None = None
     rows_read: int | None = None
+    server_seconds: list[float] = field(default_factory=list)
     fingerprint_seconds: list[float] = field(default_factory=list)
+    asked_seconds: list[float] = field(default_factory=list)
+    after_seconds: list[float] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         """Take in one run."""
@@ -38,9 +41,9 @@ class Way:
             self.others.append(outcome.others)
         self.versions = outcome.said.get("versions", {})
         self.bytes = outcome.said.get("bytes")
-        self.fingerprint_seconds += [
-            value for key, value in outcome.said.items() if key == "fingerprint_seconds"
-        ]
+        for some in ("fingerprint_seconds", "asked_seconds", "after_seconds"):
+            if outcome.said.get(some) is not None:
+                getattr(self, some).append(outcome.said[some])
 
     @property
     def typical(self) -> float:
@@ -74,6 +77,7 @@ class Section:
     cpu: str
     table_mb: float
     ways: list[Way] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     def markdown(self) -> str:
         """Return the section as Markdown."""
@@ -86,10 +90,14 @@ class Section:
         ]
         bodies = {
             "Load": self._load,
+            "Line": self._line,
             "Memory": self._memory,
             "Tables": self._tables,
+            "Cost": self._cost,
+            "Values": self._values,
             "Saving": self._saving,
             "Refresh": self._refresh,
+            "Start": self._start,
         }
         lines += bodies[self._kind]()
         loud = max((share for way in self.ways for share in way.others), default=0.0)
@@ -97,7 +105,8 @@ class Section:
         versions = {
             f"{name} {version}" for way in self.ways for name, version in way.versions.items()
         }
-        lines += ["", f"Versions: {', '.join(sorted(versions))}."]
+        if versions:
+            lines += ["", f"Versions: {', '.join(sorted(versions))}."]
         return "\n".join(lines) + "\n"
 
     @property
@@ -148,6 +157,36 @@ class Section:
             )
         return lines
 
+    def _line(self) -> list[str]:
+        base = self.ways[0].typical
+        lines = [
+            "| way | seconds | of the first | each run | peak RSS | the values |",
+            "|---|--:|--:|---|--:|---|",
+        ]
+        for way in self.ways:
+            each = " ".join(f"{seconds:.1f}" for seconds in way.seconds)
+            lines.append(
+                f"| {way.name} | {way.typical:.1f} | {way.typical / base:.2f} | {each} "
+                f"| {way.peak} | {way.values} |"
+            )
+        return lines
+
+    def _values(self) -> list[str]:
+        lines = [
+            "| the table | MB | seconds | peak RSS | of the memory for the table above |",
+            "|---|--:|--:|--:|--:|",
+        ]
+        above = 0.0
+        for way in self.ways:
+            more = way.name.endswith("as many")
+            share = f"{way.peak_mb / above:.2f}" if more else ""
+            above = above if more else way.peak_mb
+            size = (way.bytes or 0) / 1e6
+            lines.append(f"| {way.name} | {size:,.0f} | {way.typical:.1f} | {way.peak} | {share} |")
+        if self.left_out:
+            lines += ["", f"Not measured, for lack of room: {'; '.join(self.left_out)}."]
+        return lines
+
     def _refresh(self) -> list[str]:
         full = self.ways[0].typical
         lines = [
@@ -161,6 +200,42 @@ class Section:
                 f"| {way.name} | {way.typical:.2f} | {way.typical / full:.3f} "
                 f"| {median(way.fingerprint_seconds):.2f} | {each} "
                 f"| {median(way.wall_seconds):.1f} s | {way.peak} |"
+            )
+        return lines
+
+    def _start(self) -> list[str]:
+        base = self.ways[0]
+        lines = [
+            "| command | seconds | more than the first | until MySQL is asked "
+            "| from the last line to the prompt | each run |",
+            "|---|--:|--:|--:|--:|---|",
+        ]
+        for way in self.ways:
+            more = [one - other for one, other in zip(way.seconds, base.seconds, strict=True)]
+            each = " ".join(f"{seconds:.2f}" for seconds in way.seconds)
+            asked, after = (
+                f"{median(some):.2f}" if some else "-"
+                for some in (way.asked_seconds, way.after_seconds)
+            )
+            lines.append(
+                f"| `{way.name}` | {way.typical:.2f} | {median(more):.2f} | {asked} | {after} "
+                f"| {each} |"
+            )
+        return lines
+
+    def _cost(self) -> list[str]:
+        lines = [
+            "| statement | seconds | of the plain one | the server's processor | of the plain one "
+            "| each run |",
+            "|---|--:|--:|--:|--:|---|",
+        ]
+        for number, way in enumerate(self.ways):
+            plain = self.ways[number - number % 2]
+            worked, base = median(way.server_seconds), median(plain.server_seconds)
+            each = " ".join(f"{seconds:.2f}" for seconds in way.seconds)
+            lines.append(
+                f"| {way.name} | {way.typical:.3f} | {way.typical / plain.typical:.3f} "
+                f"| {worked:.2f} s | {worked / base:.3f} | {each} |"
             )
         return lines
 
@@ -195,7 +270,7 @@ def _quietness(loud: float) -> str:
     )
 
 
-_ORDER = ("Load", "Memory", "Tables", "Refresh", "Saving")
+_ORDER = ("Load", "Line", "Cost", "Memory", "Tables", "Values", "Start", "Refresh", "Saving")
 
 
 def keep(section: Section) -> None:
@@ -213,8 +288,8 @@ def _place(title: str) -> tuple[int, int, str]:
 
 _HEAD = """# What a load takes
 
-Written by `just bench`, `just bench many`, `just bench refresh` and `just bench cache`; each way is
-a fresh process, the ways of a load take turns, and the seconds are the median. MB are 10^6 bytes.
+Written by `just bench` with the name of one of its programs; each way is a fresh process, the ways
+of a load take turns, and the seconds are the median. MB are 10^6 bytes.
 
 - **the limit**: the whole result is read off the socket and thrown away.
 - **this project**: the asset `mysql_orders` in Dagster, from its start to the published snapshot,
@@ -224,4 +299,6 @@ a fresh process, the ways of a load take turns, and the seconds are the median. 
   up as if they peaked at the same moment.
 - **the values**: sum(amount) compared exactly with MySQL's, seven more facts, and the type of each
   column.
+- **the cost**: both statements in one session, in turns, drained by the same reader; the processor
+  time is that of the whole server.
 """

@@ -16,10 +16,11 @@ from warehouse.doctor import CHECKS, examine
 from warehouse.doctor import environment as house
 from warehouse.doctor.environment import judge_disk
 from warehouse.doctor.findings import Finding, Verdict
+from warehouse.doctor.line import judge_line
 from warehouse.doctor.source import judge_encryption
 from warehouse.mysql.inspect import Tls, on_this_machine
+from warehouse.mysql.line import Line
 from warehouse.mysql.url import parse_url
-from warehouse.settings import Settings
 from warehouse.store import file_system, publish
 
 OK, WARNING, FAILURE, NOT_CHECKED = Verdict
@@ -98,7 +99,7 @@ def test_where_a_setting_comes_from(
         "WAREHOUSE_KEEP_SNAPSHOTS=7\nWAREHOUSE_MAX_SHRINK=0.9\nwarehouse_freshness=1\n"
         "WAREHOUSE_CACHE_MYSQL_URL=mysql://me:hidden@cache/shop\n"
     )
-    monkeypatch.setitem(Settings.model_config, "env_file", file)
+    monkeypatch.setattr("warehouse.settings.ENV_FILE", str(file))
     warehouse_env.configure(keep_snapshots=5)
     found = said()
     texts = [finding.text for finding in found["settings"]]
@@ -289,3 +290,20 @@ def test_it_is_quick() -> None:
     began = time.monotonic()
     assert said()
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("measured", "wanted", "verdict", "words"),
+    [
+        (Line(0.04, 2e6, compressed=False, can_compress=True), False, WARNING, "16.0 Mbit/s"),
+        (Line(0.04, 2e6, compressed=False, can_compress=False), False, OK, "is off"),
+        (Line(0.04, 2e6, compressed=False, can_compress=False), True, WARNING, "does not offer"),
+        (Line(0.04, 2e6, compressed=True, can_compress=True), True, OK, "compression is on"),
+        (Line(0.001, 8e7, compressed=True, can_compress=True), True, WARNING, "longer here"),
+        (Line(0.001, 8e7, compressed=False, can_compress=True), False, OK, "more than 100 Mbit/s"),
+    ],
+)
+def test_what_is_said_of_a_line(measured: Line, wanted: bool, verdict: Verdict, words: str) -> None:
+    finding = judge_line(measured, wanted=wanted)
+    assert finding.verdict is verdict and words in finding.text
+    assert ("compress" in finding.todo) is (verdict is WARNING)

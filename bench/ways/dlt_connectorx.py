@@ -27,7 +27,7 @@ def main() -> None:
     file = folder / "dlt.duckdb"
     began = time.perf_counter()
     table = sql_table(
-        credentials=url,
+        credentials=url.partition("?")[0],  # PyMySQL, which reads the schema, cannot compress
         table="orders",
         backend="connectorx",
         reflection_level="full",

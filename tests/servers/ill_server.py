@@ -6,12 +6,14 @@ import socket
 import struct
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from pymysql.constants import CLIENT
 
 HOST = "127.0.0.1"
+PACKET_HEADER, FRAME_HEADER = 4, 7
 Talk = Sequence[bytes]
 """What a server sends on one connection: its greeting, and the answer to each packet."""
 
@@ -24,14 +26,22 @@ def packet(payload: bytes, number: int) -> bytes:
     return struct.pack("<I", len(payload))[:3] + bytes([number % 256]) + payload
 
 
+def frame(content: bytes, number: int = 1) -> bytes:
+    """Return packets, or pieces of them, in one compressed frame."""
+    packed = zlib.compress(content)
+    sizes = [struct.pack("<I", size)[:3] for size in (len(packed), len(content))]
+    return sizes[0] + bytes([number % 256]) + sizes[1] + packed
+
+
 def greeting(plugin: bytes = b"mysql_native_password", version: bytes = b"8.0.99") -> bytes:
-    """Return the first packet of a server."""
+    """Return the first packet of a server that can compress."""
     flags = (
         CLIENT.PROTOCOL_41
         | CLIENT.SECURE_CONNECTION
         | CLIENT.PLUGIN_AUTH
         | CLIENT.CONNECT_WITH_DB
         | CLIENT.LONG_PASSWORD
+        | CLIENT.COMPRESS
     )
     payload = b"".join(
         [
@@ -82,13 +92,13 @@ def serving(serve: Serve) -> Iterator[int]:
             each.close()
 
 
-def receive(client: socket.socket) -> bytes:
-    """Return the next packet of a client, header included.
+def receive(client: socket.socket, header_bytes: int = PACKET_HEADER) -> bytes:
+    """Return the next packet of a client, or its next frame, header included.
 
     Raises:
         OSError: it has hung up.
     """
-    header = _exactly(client, 4)
+    header = _exactly(client, header_bytes)
     return header + _exactly(client, int.from_bytes(header[:3], "little"))
 
 
@@ -102,20 +112,42 @@ def _exactly(client: socket.socket, size: int) -> bytes:
     return data
 
 
-def talking(*talks: Talk) -> Serve:
-    """Return a server that says these things in turn; on the last, it then falls silent."""
+def talking(*talks: Talk, compressed: bool = False, hangs_up: bool = False) -> Serve:
+    """Return a server that says these things in turn; behind the last, it then falls silent.
+
+    Args:
+        talks: What it says on each connection.
+        compressed: Whether the client speaks in frames from its second packet on.
+        hangs_up: Whether it hangs up instead.
+    """
 
     def serve(client: socket.socket, number: int) -> None:
         if number >= len(talks):
             return
         first, *answers = talks[number]
         client.sendall(first)
+        header = PACKET_HEADER
         for answer in answers:
-            receive(client)
+            receive(client, header)
+            header = FRAME_HEADER if compressed else PACKET_HEADER
             client.sendall(answer)
-        receive(client)
+        if not hangs_up:
+            receive(client, header)
 
     return serve
+
+
+def in_frames(talk: Talk, size: int) -> list[bytes]:
+    """Return what a server would say that compresses, in frames of so many bytes of packets."""
+    first, login, *answers = talk
+    at = first.index(b"\0", 5) + 1 + 4 + 8 + 1  # behind the version, a number, salt and a zero
+    offers = first[:at] + bytes([first[at] | CLIENT.COMPRESS]) + first[at + 1 :]
+    pieces = [[one[at : at + size] for at in range(0, len(one), size)] for one in answers]
+    return [
+        offers,
+        login,
+        *(b"".join(frame(piece, n) for n, piece in enumerate(each, 1)) for each in pieces),
+    ]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ from tests.conftest import WarehouseEnv
 from tests.servers.launch import PASSWORD, Database
 from tests.servers.orders import make_orders, order
 from tests.servers.test_once import reads_orders
+from tests.servers.thin_line import thin_line
 from tests.test_doctor import FAILURE, NOT_CHECKED, OK, WARNING, bad, said
 
 
@@ -210,3 +212,37 @@ def test_tls(mysql: Database, warehouse_env: WarehouseEnv) -> None:
     found = bad(said())
     assert found["connection"].verdict is FAILURE and "ssl_ca" in found["connection"].todo
     assert found["TLS"].verdict is NOT_CHECKED
+
+
+def test_a_thin_line_and_what_compression_does_there(
+    shop: Database, warehouse_env: WarehouseEnv
+) -> None:
+    with thin_line((shop.host, shop.port), 8_000_000, 0.04) as port:
+        url = shop.url().replace(f":{shop.port}/", f":{port}/")
+        warehouse_env.configure(mysql_url=url)
+        began = time.monotonic()
+        (finding,) = said()["line"]
+        took = time.monotonic() - began
+        warehouse_env.configure(mysql_url=f"{url}?compress=true")
+        (compressed,) = said()["line"]
+    assert finding.verdict is WARNING and "?compress=true" in finding.todo
+    found = re.search(r"carries ([\d.]+) Mbit/s, there and back takes ([\d.]+) ms", finding.text)
+    assert found and 4 < float(found[1]) < 9 and 40 <= float(found[2]) < 90, finding.text
+    assert took < 60
+    assert compressed.verdict is OK and compressed.text.endswith("; compression is on.")
+
+
+def test_compression_on_this_machine(shop: Database, warehouse_env: WarehouseEnv) -> None:
+    (finding,) = said()["line"]
+    assert finding.verdict is OK and finding.text.endswith("; compression is off.")
+    asked = [query for query in shop.queries() if "noise" in query]
+    assert len(asked) == 2
+    if shop.kind == "mysql":
+        ((before,),) = shop.run("SELECT @@GLOBAL.protocol_compression_algorithms")
+        shop.run("SET GLOBAL protocol_compression_algorithms = 'uncompressed'")
+        try:
+            warehouse_env.configure(mysql_url=f"{shop.url()}?compress=true")
+            (finding,) = said()["line"]
+        finally:
+            shop.run(f"SET GLOBAL protocol_compression_algorithms = '{before}'")
+        assert finding.verdict is WARNING and "does not offer it" in finding.text

@@ -13,10 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.servers.ill_server import (
+    FRAME_HEADER,
     HOST,
     Serve,
     error,
+    frame,
     greeting,
+    in_frames,
     ok,
     packet,
     receive,
@@ -44,9 +47,9 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "ANSWER_BYTES", 1_000_000)
 
 
-def load(port: int, password: str = PASSWORD) -> int:
+def load(port: int, password: str = PASSWORD, compressed: bool = False) -> int:
     """Load a few rows, and return how many came."""
-    server = Server(HOST, port, "shop", "sample", password)
+    server = Server(HOST, port, "shop", "sample", password, compressed=compressed)
     extraction = open_extraction(server, orders("id <= 3"))
     return sum(batch.num_rows for batch in extraction.batches())
 
@@ -61,10 +64,10 @@ def check_text(text: str) -> None:
     assert len(text.splitlines()) >= 3, "what happened, what is safe, what to do"
 
 
-def failure(serve: Serve) -> str:
+def failure(serve: Serve, compressed: bool = False) -> str:
     began = time.monotonic()
     with serving(serve) as port, pytest.raises(WarehouseError) as caught:
-        load(port)
+        load(port, compressed=compressed)
     assert time.monotonic() - began < SECONDS
     check_text(str(caught.value))
     return str(caught.value)
@@ -175,6 +178,46 @@ def test_garbage_at_each_stage(ill: str) -> None:
     failure(ILL[ill])
 
 
+def compressed_to(answer: Callable[[socket.socket], None]) -> Serve:
+    """Return a server that lets us in, and then says this to the first frame."""
+
+    def serve(client: socket.socket, _: int) -> None:
+        client.sendall(greeting())
+        receive(client)
+        client.sendall(ok(2))
+        receive(client, FRAME_HEADER)
+        answer(client)
+        receive(client, FRAME_HEADER)
+
+    return serve
+
+
+def frames_without_end(client: socket.socket) -> None:
+    """Send a packet in frames without end, each of which unpacks to a thousand times its size."""
+    number = 1
+    while True:
+        content = b"\xff\xff\xff" + bytes([number % 256]) + bytes(0xFFFFFF - 4)
+        client.sendall(frame(content, number))
+        number += 1
+
+
+ILL_FRAMES: dict[str, Callable[[socket.socket], None]] = {
+    "no frames": lambda client: client.sendall(ok(1)),
+    "a frame of garbage": lambda client: client.sendall(b"\x08\0\0\x01\x20\0\0garbage!"),
+    "a frame out of order": lambda client: client.sendall(frame(ok(1), 7)),
+    "a frame cut short": lambda client: client.sendall(frame(ok(1))[:-1]),
+    "an empty frame": lambda client: client.sendall(b"\0\0\0\x01\0\0\0"),
+    "a packet out of order": lambda client: client.sendall(frame(ok(5))),
+    "half a packet": lambda client: client.sendall(frame(ok(1)[:5])),
+    "frames without end": frames_without_end,
+}
+
+
+@pytest.mark.parametrize("ill", ILL_FRAMES)
+def test_garbage_in_frames(ill: str) -> None:
+    failure(compressed_to(ILL_FRAMES[ill]), compressed=True)
+
+
 ESCAPES = "\x1b[2J\x1b]0;title\x07\r\x08all is well\u202eneht\u2066 \x9b31m\u2028\x7f\n\ttail"
 
 
@@ -214,40 +257,66 @@ def good_talk() -> list[list[bytes]]:
     return talks
 
 
-@pytest.fixture(scope="module")
-def places(good_talk: list[list[bytes]]) -> list[tuple[int, int, int]]:
-    """Return each byte of it: connection, answer, offset."""
-    return [
-        (connection, answer, offset)
-        for connection, talk in enumerate(good_talk)
-        for answer, data in enumerate(talk)
-        for offset in range(len(data))
-    ]
-
-
 def test_the_recorded_talk_loads(good_talk: list[list[bytes]]) -> None:
     with serving(talking(*good_talk)) as port:
         assert load(port, "") == 4
 
 
-@given(data=st.data())
+@pytest.mark.parametrize("size", [1, 5, 16_384])
+def test_the_recorded_talk_loads_in_frames(good_talk: list[list[bytes]], size: int) -> None:
+    talks = [in_frames(talk, size) for talk in good_talk]
+    with serving(talking(*talks, compressed=True)) as port:
+        assert load(port, "", compressed=True) == 4
+
+
+def test_cut_at_any_byte(good_talk: list[list[bytes]]) -> None:
+    """Each byte of the frames that hold the rows."""
+    talks = [in_frames(talk, 100) for talk in good_talk]
+    connection, answer = max(
+        ((c, a) for c, talk in enumerate(talks) for a in range(2, len(talk))),
+        key=lambda place: len(talks[place[0]][place[1]]),
+    )
+    for cut in range(len(talks[connection][answer])):
+        torn = [*talks[connection][:answer], talks[connection][answer][:cut]]
+        serve = talking(*talks[:connection], torn, compressed=True, hangs_up=True)
+        with serving(serve) as port, pytest.raises(WarehouseError):
+            load(port, "", compressed=True)
+
+
+def places(talks: list[list[bytes]]) -> list[tuple[int, int, int]]:
+    """Return each byte of what is said: connection, answer, offset."""
+    return [
+        (connection, answer, offset)
+        for connection, talk in enumerate(talks)
+        for answer, data in enumerate(talk)
+        for offset in range(len(data))
+    ]
+
+
+@given(data=st.data(), packed=st.sampled_from(["", "before", "after"]))
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=90, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_byte_of_a_good_talk_may_be_another(
-    good_talk: list[list[bytes]], places: list[tuple[int, int, int]], data: st.DataObject
+    good_talk: list[list[bytes]], data: st.DataObject, packed: str
 ) -> None:
-    talks = [[bytearray(answer) for answer in talk] for talk in good_talk]
-    changes = st.lists(st.tuples(st.sampled_from(places), st.integers(0, 255)), max_size=3)
+    """In packets, in packets that are then packed into right frames, or in frames."""
+    good = [in_frames(talk, 50) for talk in good_talk] if packed == "after" else good_talk
+    talks = [[bytearray(answer) for answer in talk] for talk in good]
+    where = places(good)
+    changes = st.lists(st.tuples(st.sampled_from(where), st.integers(0, 255)), max_size=3)
     for (connection, answer, offset), value in data.draw(changes):
         talks[connection][answer][offset] = value
     if data.draw(st.booleans()):
-        connection, answer, offset = data.draw(st.sampled_from(places))
+        connection, answer, offset = data.draw(st.sampled_from(where))
         del talks[connection][answer][offset:]
+    said = [[bytes(answer) for answer in talk] for talk in talks]
+    if packed == "before":
+        said = [in_frames(talk, 50) if len(talk[0]) > 40 else talk for talk in said]
     began = time.monotonic()
-    with serving(talking(*[[bytes(answer) for answer in talk] for talk in talks])) as port:
+    with serving(talking(*said, compressed=bool(packed))) as port:
         try:
-            load(port, "")
+            load(port, "", bool(packed))
         except WarehouseError as error_:
             text = str(error_)
             assert not {c for c in text if unicodedata.category(c) in ("Cc", "Cf")} - {"\n"}

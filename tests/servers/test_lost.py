@@ -60,11 +60,18 @@ def in_mid_stream(database: Database, strike: Callable[[], None]) -> Iterator[No
         thread.join()
 
 
+@pytest.fixture(params=["", "?compress=true"], ids=["plain", "compressed"])
+def compress(request: pytest.FixtureRequest) -> str:
+    """What the URL says of compression."""
+    parameter: str = request.param
+    return parameter
+
+
 @pytest.fixture
-def shop(server: Database, warehouse_env: WarehouseEnv) -> Iterator[Database]:
+def shop(server: Database, warehouse_env: WarehouseEnv, compress: str) -> Iterator[Database]:
     """A server with many orders, and a warehouse that holds one."""
     make_orders(server, [order(1)])
-    warehouse_env.configure(mysql_url=server.url())
+    warehouse_env.configure(mysql_url=server.url() + compress)
     warehouse_env.run()
     fill(server, FAST + 1000)
     yield server
@@ -122,13 +129,14 @@ def test_not_running(shop: Database, warehouse_env: WarehouseEnv) -> None:
     check_nothing_changed(warehouse_env)
 
 
-def test_fallen_silent(mariadb: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fallen_silent(mariadb: Database, compress: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "SILENCE_SECONDS", 1)
     monkeypatch.setattr(watch, "ASK_SECONDS", 1)
     monkeypatch.setattr(session, "ANSWER_SECONDS", 1)
     mariadb.start()
     make_orders(mariadb, [order(1), order(2)])
-    extraction = extract.open_extraction(parse_url(mariadb.url()), orders("id = 1 OR SLEEP(2) = 0"))
+    url = parse_url(mariadb.url() + compress)
+    extraction = extract.open_extraction(url, orders("id = 1 OR SLEEP(2) = 0"))
     # Should nobody notice, the server comes back, and the load succeeds.
     rescue = threading.Timer(20, mariadb.resume)
     rescue.start()
@@ -146,7 +154,9 @@ def test_fallen_silent(mariadb: Database, monkeypatch: pytest.MonkeyPatch) -> No
         mariadb.resume()
 
 
-def test_given_up_in_mid_stream(mariadb: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_given_up_in_mid_stream(
+    mariadb: Database, compress: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The query ends with its reader, and no destructor of a driver has a last word on stderr."""
     unraisable: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
@@ -155,7 +165,7 @@ def test_given_up_in_mid_stream(mariadb: Database, monkeypatch: pytest.MonkeyPat
     fill(mariadb, FAST)
     mariadb.run("ANALYZE TABLE orders")  # the size of the batches follows from it
     slow = "id <= 20000 OR (id <= 20120 AND SLEEP(1) = 0)"
-    extraction = extract.open_extraction(parse_url(mariadb.url()), orders(slow))
+    extraction = extract.open_extraction(parse_url(mariadb.url() + compress), orders(slow))
     batches = cast(Generator[pa.RecordBatch], extraction.batches())
     assert next(batches).num_rows > 0
     assert running(mariadb), "the first rows came when the last had come, two minutes later"

@@ -10,8 +10,9 @@ import pytest
 from tests.servers.launch import Database
 from tests.servers.loading import orders
 from tests.servers.proxy import proxy
+from tests.servers.thin_line import thin_line
 from warehouse.errors import WarehouseError
-from warehouse.mysql import watch
+from warehouse.mysql import protocol, watch
 from warehouse.mysql.extract import open_extraction
 from warehouse.mysql.fingerprints import ask_days
 from warehouse.mysql.plan import Days, describe
@@ -33,12 +34,16 @@ def table(server: Database) -> Database:
 
 
 @pytest.mark.parametrize("swallows", [False, True], ids=["server waits", "server has sent all"])
+@pytest.mark.parametrize("compress", ["false", "true"], ids=["plain", "compressed"])
 def test_the_network_falls_silent(
-    table: Database, swallows: bool, monkeypatch: pytest.MonkeyPatch
+    table: Database, swallows: bool, compress: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "SILENCE_SECONDS", 2.0)
+    if compress == "true":  # as many bytes on the network
+        noise = ", ".join(f"SHA2(CONCAT(id, '-{n}'), 512)" for n in range(7))
+        table.run(*[f"INSERT INTO orders (v) SELECT CONCAT({noise}) FROM orders"] * 2)
     with proxy(table, after=3_000_000, swallows=swallows) as (network, url):
-        extraction = open_extraction(parse_url(url), orders())
+        extraction = open_extraction(parse_url(f"{url}?compress={compress}"), orders())
         began = time.monotonic()
         with pytest.raises(WarehouseError, match="the connection is dead") as caught:
             for _ in extraction.batches():
@@ -47,6 +52,22 @@ def test_the_network_falls_silent(
     assert 2 < time.monotonic() - began < MINUTE / 3
     assert extraction.rows > 0
     assert "Check the network" in str(caught.value)
+
+
+@pytest.mark.parametrize("compress", ["false", "true"], ids=["plain", "compressed"])
+def test_a_block_that_takes_long_is_no_silence(
+    table: Database, compress: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a thin line bytes come all the time, and rows are handed on now and then."""
+    monkeypatch.setattr(watch, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(protocol, "BLOCK_BYTES", 8_000_000)
+    kilobits = {"false": 40_000, "true": 200}[compress]
+    with thin_line((table.host, table.port), kilobits * 1000, 0.01) as port:
+        url = f"{table.url()}?compress={compress}".replace(f":{table.port}/", f":{port}/")
+        extraction = open_extraction(parse_url(url), orders())
+        began = time.monotonic()
+        assert sum(batch.num_rows for batch in extraction.batches()) == 2**14
+    assert time.monotonic() - began > 2
 
 
 def test_a_query_that_works_for_its_first_row_is_waited_for(

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 from pymysql.connections import Connection
 
+from warehouse.assets.naming import Naming
 from warehouse.assets.receipts import origin
 from warehouse.assets.side_by_side import Loads
 from warehouse.assets.source_queries import query_of
@@ -24,7 +25,6 @@ from warehouse.mysql.session import answer_soon
 from warehouse.project.project import Project
 from warehouse.project.source_files import Source
 from warehouse.project.view_files import View
-from warehouse.settings import load_settings
 from warehouse.store import ledger, snapshots
 from warehouse.store.stream import TableStream
 
@@ -36,6 +36,7 @@ def load_days(
     source: Source,
     views: list[View],
     days: Days,
+    naming: Naming,
     *,
     unless_unchanged: bool = False,
 ) -> Iterator[Result]:
@@ -46,11 +47,12 @@ def load_days(
         source: Its file.
         views: All views of the project.
         days: Which.
+        naming: What the project's parts are called.
         unless_unchanged: Ask MySQL for the tables' versions first, and for no rows if they are
             those of the last load.
     """
     extraction = ask(context, source, days)
-    if unless_unchanged and (last := _same_as_last(source.name, extraction)):
+    if unless_unchanged and (last := _same_as_last(source, extraction)):
         yield _unchanged(context, last, extraction, "partition_row_count")
         return
 
@@ -61,8 +63,8 @@ def load_days(
             )
 
     rows = stream(context, source, views, days, extraction, on_days, guarded=True)
-    yield dg.MaterializeResult(value=rows, metadata=origin(extraction))
-    say_loaded(context, source.name, extraction)
+    yield dg.MaterializeResult(value=rows, metadata=origin(extraction, naming))
+    say_loaded(context, source, extraction)
 
 
 def load_whole(
@@ -70,6 +72,7 @@ def load_whole(
     source: Source,
     project: Project,
     loads: Loads,
+    naming: Naming,
     *,
     unless_unchanged: bool = False,
 ) -> Iterator[Result]:
@@ -80,9 +83,10 @@ def load_whole(
         source: Its file.
         project: All files.
         loads: The loads of the run.
+        naming: What the project's parts are called.
         unless_unchanged: As in `load_days`.
     """
-    settings = load_settings()
+    settings = project.settings
     views = list(project.views)
     server = source_server(settings, context.log.info)
 
@@ -91,14 +95,14 @@ def load_whole(
         plan = make_plan(session, server, query_of(one))
         comment = _attribution(context, one)
         begun = Extraction(plan, None, comment, settings.query_budget_seconds, session, instant)
-        if not (unless_unchanged and _same_as_last(one.name, begun)):
-            check_views(context, views, one.name, begun)
+        if not (unless_unchanged and _same_as_last(one, begun)):
+            check_views(context, views, one, begun)
             say_query(context, begun, None)
             begun.begin()
         return begun
 
     loads.open(
-        _of_this_run(context, project),
+        _of_this_run(context, project, naming),
         server,
         settings.connections,
         begin,
@@ -109,25 +113,27 @@ def load_whole(
     began = time.monotonic()
     with loads.take(source, lambda: progress.update(0, time.monotonic() - began)) as extraction:
         progress.close()
-        if unless_unchanged and (last := _same_as_last(source.name, extraction)):
+        if unless_unchanged and (last := _same_as_last(source, extraction)):
             yield _unchanged(context, last, extraction, "row_count")
             return
         rows = stream(context, source, views, None, extraction, lambda _: None, guarded=True)
-        yield dg.MaterializeResult(value=rows, metadata=origin(extraction))
-        say_loaded(context, source.name, extraction)
+        yield dg.MaterializeResult(value=rows, metadata=origin(extraction, naming))
+        say_loaded(context, source, extraction)
 
 
-def _of_this_run(context: dg.AssetExecutionContext, project: Project) -> list[Source]:
+def _of_this_run(
+    context: dg.AssetExecutionContext, project: Project, naming: Naming
+) -> list[Source]:
     """Return the sources that this process loads as a whole, in the order of their steps."""
     plan = context.get_step_execution_context().plan_data.execution_plan
     steps = [key for level in plan.get_steps_to_execute_by_level() for key in level]
-    whole = {source.name: source for source in project.whole}
+    whole = {naming.step(source.name): source for source in project.whole}
     return [whole[step.key] for step in steps if step.key in whole]
 
 
 def ask(context: Context, source: Source, days: Days) -> Extraction:
     """Plan the load of days of a source: MySQL is asked about it, not yet for its rows."""
-    settings = load_settings()
+    settings = source.settings
     return open_extraction(
         source_server(settings, context.log.info),
         query_of(source),
@@ -142,21 +148,22 @@ def _attribution(context: Context, source: Source) -> str:
     return f"warehouse asset={source.name} run={context.run.run_id}"
 
 
-def say_loaded(context: Context, table: str, extraction: Extraction) -> None:
+def say_loaded(context: Context, source: Source, extraction: Extraction) -> None:
     """Say what came, and where it is."""
     context.log.info(
         f"{counted(extraction.rows, 'row')} came in {extraction.seconds:.1f} s, into the table "
-        f"{table} of {load_settings().path}; everything downstream reads that file, not MySQL."
+        f"{source.name} of {source.settings.path}; everything downstream reads that file, "
+        "not MySQL."
     )
 
 
-def _same_as_last(table: str, extraction: Extraction) -> ledger.LastLoad | None:
+def _same_as_last(source: Source, extraction: Extraction) -> ledger.LastLoad | None:
     """Return the last load if the same query would bring the same rows now."""
-    path = load_settings().path
+    path = source.settings.path
     if not extraction.plan.version or not snapshots.newest(path):
         return None
     with snapshots.read(path) as connection:
-        last = ledger.last_load(connection, table)
+        last = ledger.last_load(connection, source.name)
     version = extraction.plan.version
     query = _without_comment(extraction.sql)
     if last and version and last.version == version and _without_comment(last.query) == query:

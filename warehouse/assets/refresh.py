@@ -20,7 +20,6 @@ from warehouse.mysql.plan import Days, describe
 from warehouse.mysql.undated import NOTHING, Outside
 from warehouse.project.quoting import quoted
 from warehouse.project.source_files import Source
-from warehouse.settings import load_settings
 from warehouse.store import cached_days, snapshots
 from warehouse.store.stream import changed_columns
 
@@ -117,7 +116,7 @@ def compare(source: Source, say: Callable[[str], None], by: str) -> Iterator[Com
     Raises:
         WarehouseError: MySQL cannot be asked, or the source does not tell which days changed.
     """
-    settings = load_settings()
+    settings = source.settings
     assert source.days
     first, last = calendar_of(source).span
     days = all_days(first, last)

@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-import dagster as dg
 from pymysql.connections import Connection
 
 from warehouse.errors import WarehouseError
@@ -112,17 +111,3 @@ class Loads:
         for session in self._session_of.values():
             hang_up(session)
         self._open.close()
-
-
-@dg.resource(
-    config_schema={},
-    description="The sessions with MySQL of one run, which show one instant of it.",
-)
-@contextmanager
-def mysql_sessions(_: dg.InitResourceContext) -> Iterator[Loads]:
-    """Hold the sessions for the length of a run."""
-    loads = Loads()
-    try:
-        yield loads
-    finally:
-        loads.close()

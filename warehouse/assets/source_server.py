@@ -19,7 +19,7 @@ def source_server(settings: Settings, say: Callable[[str], None]) -> Server:
         say: Told of the sample server when it starts.
     """
     if settings.mysql_url is not None:
-        return parse_url(settings.mysql_url.get_secret_value())
+        return parse_url(settings.mysql_url.get_secret_value(), folder=settings.folder)
     starts = not _sample.cache_info().currsize
     server = _sample()
     if starts:

@@ -20,7 +20,6 @@ from warehouse.mysql.undated import NOTHING, Outside, count_outside
 from warehouse.project.quoting import literal, quoted
 from warehouse.project.source_files import Source
 from warehouse.project.view_files import View
-from warehouse.settings import load_settings
 from warehouse.store import cached_days, guard, ledger, snapshots
 from warehouse.store.io_manager import FORCE_TAG
 from warehouse.store.stream import TableStream, changed_columns
@@ -54,16 +53,16 @@ def stream(
         WarehouseError: a view that works now would not work on the columns to come.
     """
     table = source.name
-    check_views(context, views, table, extraction)
+    check_views(context, views, source, extraction)
     planned = extraction.plan
     # Nobody waits for this load's turn to write before MySQL has sent something.
     _begin(context, table, days, extraction)
     plan = extraction.plan
     if plan is not planned:
-        check_views(context, views, table, extraction)
+        check_views(context, views, source, extraction)
     span = calendar_of(source).span if days else None
     all_days = days is not None and days.ranges == (span,)
-    outside = _outside(context, plan, days) if days and all_days else NOTHING
+    outside = _outside(context, source, plan, days) if days and all_days else NOTHING
     day = duckdb_day(quoted(days.column), days.zone) if days else ""
 
     def batches() -> Iterator[Any]:
@@ -123,13 +122,13 @@ def _say_changed(context: Context, extraction: Extraction) -> None:
         context.log.warning(f"MySQL warned: {text}")
 
 
-def _outside(context: Context, plan: Plan, days: Days) -> Outside:
+def _outside(context: Context, source: Source, plan: Plan, days: Days) -> Outside:
     """Count, and say, what a load of all days leaves out. A load of some days does not ask."""
     found = count_outside(
         plan,
         days,
         comment=f"warehouse outside of={plan.query.name} run={context.run.run_id}",
-        budget_seconds=load_settings().query_budget_seconds,
+        budget_seconds=source.settings.query_budget_seconds,
     )
     if found.words:
         context.log.warning(found.words)
@@ -158,7 +157,7 @@ def guard_shrink(context: Context, connection: duckdb.DuckDBPyConnection, source
     Raises:
         WarehouseError: it did.
     """
-    settings = load_settings()
+    settings = source.settings
     if context.run.tags.get(FORCE_TAG) == "true" or not snapshots.newest(settings.path):
         return
     with snapshots.read(settings.path) as current:
@@ -169,7 +168,9 @@ def guard_shrink(context: Context, connection: duckdb.DuckDBPyConnection, source
     guard.check_shrink(source.name, before, after, allowed, "max_shrink" if own else "")
 
 
-def check_views(context: Context, views: list[View], table: str, extraction: Extraction) -> None:
+def check_views(
+    context: Context, views: list[View], source: Source, extraction: Extraction
+) -> None:
     """See that no view that works now would break, before MySQL is asked for a row.
 
     A view that never worked, and one whose new text does not fit, fails by itself later.
@@ -177,9 +178,10 @@ def check_views(context: Context, views: list[View], table: str, extraction: Ext
     Raises:
         WarehouseError: one would; names file and line, and how to publish all the same.
     """
-    settings = load_settings()
+    settings = source.settings
     if context.run.tags.get(FORCE_TAG) == "true" or not snapshots.newest(settings.path):
         return
+    table = source.name
     with snapshots.read(settings.path) as connection:
         stored = stored_versions(connection)
         if snapshots.has_table(connection, table) and not changed_columns(

@@ -80,11 +80,10 @@ def refresh(sources: tuple[str, ...], force: bool) -> None:
         from warehouse.assets.refresh import compare_all
         from warehouse.console import progress
         from warehouse.project.project import load_project
-        from warehouse.settings import load_settings
 
         began = time.monotonic()
         progress.begin_to_narrate()
-        chosen = _with_days(load_project(load_settings().home), sources)
+        chosen = _with_days(load_project(), sources)
         with compare_all(chosen, progress.narrate, "just refresh") as comparisons:
             compared = [one for one in comparisons if one.sure or not one.result().none]
             for one in comparisons:

@@ -1,8 +1,8 @@
 """The checks behind `doctor`, one after the other, each on its own feet.
 
-`settings`, `source` (MySQL) and `house` (files, disk, versions) hold them; `case` is what they look
-at. A check yields findings, or raises an error for people, which is a failure. One that needs what
-an earlier one did not find says so.
+`settings`, `source` and `line` (MySQL) and `house` (files, disk, versions) hold them; `case` is
+what they look at. A check yields findings, or raises an error for people, which is a failure. One
+that needs what an earlier one did not find says so.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from warehouse.assets.unexpected import for_people
 from warehouse.doctor import environment as house
-from warehouse.doctor import settings, source
+from warehouse.doctor import line, settings, source
 from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, Verdict, failure
 
@@ -31,6 +31,7 @@ CHECKS = (
     Check("variables", settings.variables),
     Check("connection", source.connection, needs="settings"),
     Check("TLS", source.encryption, needs="connection"),
+    Check("line", line.line, needs="connection"),
     Check("privileges", source.privileges, needs="connection"),
     Check("limits", source.limits, needs="connection"),
     Check("sources", source.sources, needs="connection"),

@@ -54,7 +54,7 @@ class Case:
     @cached_property
     def project(self) -> Project:
         """The files of the project."""
-        return load_project(self.settings.home)
+        return load_project()
 
     @cached_property
     def plans(self) -> dict[str, Plan | WarehouseError]:

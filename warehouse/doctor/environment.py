@@ -20,7 +20,7 @@ from warehouse.assets import run_history as runs
 from warehouse.console.text import counted
 from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, failure, ok, warning
-from warehouse.settings import ROOT
+from warehouse.settings import DAGSTER_FILE, ROOT, project_folder
 from warehouse.store import file_system, reflink, snapshots, spare, staging, tampering
 from warehouse.store import open_files as holders
 
@@ -166,7 +166,7 @@ def leftovers(case: Case) -> Iterator[Finding]:
     house = path.parent / snapshots.FOLDER
     found = [*_staging(path, house), *_numbers(path, house, case.settings.keep_snapshots)]
     yield from found or [ok("Nothing is left over from a write.")]
-    yield from _pickles()
+    yield from _pickles(case.settings.folder)
 
 
 def _staging(path: Path, house: Path) -> Iterator[Finding]:
@@ -210,8 +210,8 @@ def _numbers(path: Path, house: Path, keep: int) -> Iterator[Finding]:
         )
 
 
-def _pickles() -> Iterator[Finding]:
-    pickles = ROOT / ".dagster" / "pickles"
+def _pickles(folder: Path) -> Iterator[Finding]:
+    pickles = folder / ".dagster" / "pickles"
     if pickles.exists():
         yield ok(
             f"{pickles} holds {_size(pickles)} of the I/O manager pickle_cache; what is not used "
@@ -269,11 +269,12 @@ def history(_: Case) -> Iterator[Finding]:
             f"DAGSTER_HOME is {home}, which is not the whole path of a folder that is there.",
             "Make the folder, or unset DAGSTER_HOME: the history is then in .dagster here.",
         )
-    elif given and not (home / "dagster.yaml").exists():
+    elif given and not (home / DAGSTER_FILE).exists():
         yield warning(
             f"DAGSTER_HOME is {home}, without a dagster.yaml: Dagster's defaults hold there, its "
             "telemetry included.",
-            f"Copy dagster.yaml there, or unset DAGSTER_HOME: the history is then in {ROOT}.",
+            "Copy dagster.yaml there, or unset DAGSTER_HOME: the history is then in "
+            f"{project_folder()}.",
         )
     elif not os.access(_existing(home), os.W_OK):
         yield failure(f"{home} cannot be written.", "Make it writable: each run is noted there.")

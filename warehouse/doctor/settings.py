@@ -13,7 +13,7 @@ from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, ok, warning
 from warehouse.errors import WarehouseError
 from warehouse.mysql.url import parse_url
-from warehouse.settings import ROOT, Settings
+from warehouse.settings import ENV_FILE, Settings, find_home
 
 PREFIX = "WAREHOUSE_"
 KNOWN = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
@@ -24,8 +24,9 @@ def values(case: Case) -> Iterator[Finding]:
     settings = case.settings
     env, file = _environment(), _file()
     names = [name for name in KNOWN if name in env or name in file]
-    has_file = (ROOT / ".env").exists()
+    has_file = (settings.folder / ENV_FILE).is_file()
     yield ok(f"{len(names)} of {len(KNOWN)} are set; .env is {'' if has_file else 'not '}there.")
+    yield ok(f"The project is {settings.folder}.")
     for name in names:
         where = ".env" if name not in env else "environment"
         both = ", which wins over .env" if name in env and name in file else ""
@@ -65,8 +66,9 @@ def _environment() -> dict[str, str]:
 
 
 def _file() -> dict[str, str]:
-    file = Settings.model_config.get("env_file")
-    return _ours(dotenv_values(str(file))) if file else {}
+    """Return what the `.env` files say; the last one wins."""
+    _, files = find_home()
+    return _ours({name: value for file in files for name, value in dotenv_values(file).items()})
 
 
 def _cache_url(url: SecretStr) -> Iterator[Finding]:

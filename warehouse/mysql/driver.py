@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from pymysql import err
 from pymysql.connections import Connection
-from pymysql.constants import CR
+from pymysql.constants import CLIENT, CR
+
+from warehouse.mysql.compression import CompressedSocket
 
 ANSWER_BYTES = 64 * 1024 * 1024
 """How long a short answer may be, the greeting of the server included."""
@@ -40,10 +42,34 @@ class GuardedConnection(_Connection):
     _left: int | None = None
     """Bytes that the answer may still have; None for any number."""
 
+    _sock: Any
+    _rfile: Any
+
+    def __init__(self, *, compressed: bool, **options: Any) -> None:
+        """Connect as PyMySQL does; compressed, if it is wanted and the server can."""
+        self._compressed = compressed
+        super().__init__(**options)
+
     def connect(self, sock: Any = None) -> None:
         """Connect and log in, within the limits of a short answer."""
         with self._limited():
             super().connect(sock)
+
+    def _request_authentication(self) -> None:
+        offered = self.server_capabilities & CLIENT.COMPRESS  # type: ignore[attr-defined]
+        if self._compressed and offered:
+            self.client_flag |= CLIENT.COMPRESS
+        super()._request_authentication()  # type: ignore[misc]
+        if self._compressed and offered:  # from the next packet on
+            self._rfile.close()
+            self._sock = CompressedSocket(self._sock)
+            self._rfile = self._sock.makefile()
+
+    def _execute_command(self, command: int, sql: str | bytes) -> None:
+        super()._execute_command(command, sql)  # type: ignore[misc]
+        if isinstance(self._sock, CompressedSocket):
+            # Servers go on with the number of the frames, of which a long command takes several.
+            self._next_seq_id = self._sock.number
 
     def _read_query_result(self, unbuffered: bool = False) -> Any:
         if unbuffered or self._read_timeout is None:  # type: ignore[attr-defined]
@@ -84,7 +110,7 @@ class GuardedConnection(_Connection):
             late.set()
             while not ended.wait(0.2):  # the socket may be another one by then: TLS wraps it
                 with suppress(Exception):
-                    self._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+                    self._sock.shutdown(socket.SHUT_RDWR)
 
         threading.Thread(target=watch, name="mysql-limit", daemon=True).start()
         try:

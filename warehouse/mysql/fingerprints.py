@@ -67,7 +67,7 @@ class Asked:
     _counted: Future[list[tuple[Any, ...]]]
     _outside: Callable[[list[tuple[Any, ...]]], Outside]
     _watch: Watch
-    _server: Server
+    _plan: Plan
 
     def counted(self, say: Callable[[str], None]) -> Counted:
         """Wait for MySQL to count.
@@ -85,7 +85,7 @@ class Asked:
             if now - said >= PATIENCE_SECONDS:
                 said = now
                 say(f"MySQL still counts the rows of each day: {now - began:.0f} s so far.")
-        with plain_errors(self._server):
+        with plain_errors(self._plan.server, self._plan.query.place):
             groups = self._counted.result()
         newest = self.newest or {day: _moment(value) for day, _, _, value in _dated(groups)}
         fingerprints = {
@@ -124,7 +124,7 @@ def ask_days(
     column = plan.column(days.column)
     with connect(plan.server, budget_seconds=budget_seconds) as connection:
         newest: dict[date, datetime | None] | None = None
-        with plain_errors(plan.server):
+        with plain_errors(plan.server, plan.query.place):
             wait_as_long_as_it_takes(connection)
             found = indexes(connection, plan.table)
             unique = [index.columns for index in found if index.unique]
@@ -159,7 +159,7 @@ def ask_days(
             watch = Watch(plan.server, connection.thread_id())  # type: ignore[no-untyped-call]
             counted = pool.submit(_last_rows, connection, counting)
             try:
-                yield Asked(newest, recipe, counted, outside, watch, plan.server)
+                yield Asked(newest, recipe, counted, outside, watch, plan)
             finally:
                 if not counted.done():
                     _stop(plan.server, connection)

@@ -42,6 +42,7 @@ class Reading:
     ) -> None:
         self.warnings: list[tuple[int, str]] = []
         self._server = plan.server
+        self._place = plan.query.place
         self._differs = plan.differs
         self._decoders = [column.rule.decode for column in plan.columns]
         self._sql = sql
@@ -105,16 +106,20 @@ class Reading:
 
     def _next(self, tick: Callable[[], None]) -> Any:
         """Wait for what the thread hands over; None is the end."""
+        heard = self.received
         while True:
             try:
                 item = self._ready.get(timeout=TICK_SECONDS)
             except queue.Empty:
                 tick()
+                if self.received > heard:  # a part of a block: over a thin line it takes long
+                    heard = self.received
+                    self._watch.heard()
                 self._watch.look()
                 continue
             self._watch.heard()
             if isinstance(item, BaseException):
-                with plain_errors(self._server):
+                with plain_errors(self._server, self._place):
                     raise item
             return item
 

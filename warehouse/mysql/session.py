@@ -78,6 +78,7 @@ def connect(
             unix_socket=server.socket,
             ssl=_tls_context(server),
             ssl_disabled=server.tls == "disabled",
+            compressed=server.compressed,
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=within or CONNECT_SECONDS,

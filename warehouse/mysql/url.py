@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote
 
 from sqlalchemy.engine import make_url
 
 from warehouse.errors import WarehouseError
-from warehouse.settings import ROOT
 
 TLS_MODES = ("disabled", "preferred", "required", "verify_ca", "verify_identity")
 """As in MySQL's own clients: https://dev.mysql.com/doc/refman/en/connection-options.html"""
 
+COMPRESS = {"true": True, "zlib": True, "fast": True, "false": False}
+"""What `compress` may say. zlib is what every server has, and how much it tries is the server's
+choice: `fast` and `true` mean it too."""
+
 FILES = ("ssl_ca", "ssl_cert", "ssl_key", "unix_socket")
-PARAMETERS = ("ssl_mode", *FILES, "charset")
+PARAMETERS = ("ssl_mode", *FILES, "compress", "charset")
 EXAMPLE = "mysql+pymysql://user:password@host:3306/shop"
 
 SETTING = "WAREHOUSE_MYSQL_URL"
@@ -51,6 +55,7 @@ class Server:
     cert: str | None = None
     key: str | None = None
     socket: str | None = None
+    compressed: bool = False
 
     @property
     def name(self) -> str:
@@ -74,15 +79,16 @@ class Server:
         return text
 
 
-def parse_url(url: str, setting: str = SETTING) -> Server:
-    """Read a SQLAlchemy-style URL, TLS as query parameters.
+def parse_url(url: str, setting: str = SETTING, folder: Path = Path()) -> Server:
+    """Read a SQLAlchemy-style URL, TLS and compression as query parameters.
 
     `ssl_mode` is one of `TLS_MODES`; with only `ssl_ca` given it is `verify_identity`, as in
-    PyMySQL, and `disabled` where no parameter speaks of TLS.
+    PyMySQL, and `disabled` where no parameter speaks of TLS. `compress` is one of `COMPRESS`.
 
     Args:
         url: The value of the setting.
         setting: The setting's name, for the errors.
+        folder: Where the paths of files in it count from: that of the project.
 
     Raises:
         WarehouseError: not such a URL, or one whose parts cannot be told apart for certain: then
@@ -98,8 +104,8 @@ def parse_url(url: str, setting: str = SETTING) -> Server:
     if (parsed.port or 0) > HIGHEST_PORT:
         raise _unusable(setting, f"has a port above {HIGHEST_PORT}")
     options = {
-        # Files count from the root, as in all settings: runs change the working folder.
-        key: str(ROOT / str(value)) if key in FILES else str(value)
+        # Runs change the working folder.
+        key: str(folder.absolute() / str(value)) if key in FILES else str(value)
         for key, value in parsed.query.items()
     }
     if unknown := sorted(set(options) - set(PARAMETERS)):
@@ -111,6 +117,9 @@ def parse_url(url: str, setting: str = SETTING) -> Server:
         raise _unusable(setting, f"has an unknown ssl_mode; known are {', '.join(TLS_MODES)}")
     if tls.startswith("verify") and not ca:
         raise _unusable(setting, f"has ssl_mode={tls} without ssl_ca, the file to verify against")
+    compress = options.get("compress", "false").lower()
+    if compress not in COMPRESS:
+        raise _unusable(setting, f"has an unknown compress; known are {', '.join(COMPRESS)}")
     return Server(
         host=parsed.host or "127.0.0.1",
         port=parsed.port or 3306,
@@ -122,6 +131,7 @@ def parse_url(url: str, setting: str = SETTING) -> Server:
         cert=options.get("ssl_cert"),
         key=options.get("ssl_key"),
         socket=options.get("unix_socket"),
+        compressed=COMPRESS[compress],
     )
 
 

@@ -70,10 +70,13 @@ TABLE = "loads"
 
 def record(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> None:
     """Add a receipt, in the caller's transaction."""
-    columns = [f'"{field.name}" {_SQL_TYPES[str(field.type)]}' for field in fields(Receipt)]
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({', '.join(columns)})")
-    for column in columns:  # a file of an earlier version may lack some
-        connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
+    types = {field.name: _SQL_TYPES[str(field.type)] for field in fields(Receipt)}
+    columns = ", ".join(f'"{name}" {type_}' for name, type_ in types.items())
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns})")
+    present = _columns(connection)
+    for name, type_ in types.items():
+        if name not in present:  # a file of an earlier version may lack some
+            connection.execute(f'ALTER TABLE {TABLE} ADD COLUMN "{name}" {type_}')
     values = asdict(receipt)
     names = ", ".join(f'"{name}"' for name in values)
     marks = ", ".join("map(?, ?)" if isinstance(v, dict) else "?" for v in values.values())
@@ -100,12 +103,7 @@ class LastLoad:
 
 def last_load(connection: duckdb.DuckDBPyConnection, table: str) -> LastLoad | None:
     """Return the newest load of a table, or None if there was none."""
-    columns = {
-        name
-        for (name,) in connection.execute(
-            "SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [TABLE]
-        ).fetchall()
-    }
+    columns = _columns(connection)
     if "source_version" not in columns:
         return None
     found = connection.execute(
@@ -116,3 +114,8 @@ def last_load(connection: duckdb.DuckDBPyConnection, table: str) -> LastLoad | N
         [table],
     ).fetchone()
     return LastLoad(*found) if found else None
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    asked = "SELECT column_name FROM duckdb_columns() WHERE table_name = ?"
+    return {name for (name,) in connection.execute(asked, [TABLE]).fetchall()}
