@@ -79,13 +79,14 @@ class Section:
     table_mb: float
     ways: list[Way] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    body: list[str] = field(default_factory=list)
 
     def markdown(self) -> str:
         """Return the section as Markdown."""
         lines = [
             f"## {self.title}",
             "",
-            f"`{self.command}` on {self.date}: {self.server} on loopback, {self.cpus} x "
+            f"`{self.command}` on {self.date}: {self.server}, {self.cpus} x "
             f"{self.cpu}, {self.system}.",
             "",
         ]
@@ -100,7 +101,7 @@ class Section:
             "Refresh": self._refresh,
             "Start": self._start,
         }
-        lines += bodies[self._kind]()
+        lines += self.body or bodies[self._kind]()
         loud = max((share for way in self.ways for share in way.others), default=0.0)
         lines += ["", _quietness(loud)]
         versions = {
@@ -277,7 +278,18 @@ def _quietness(loud: float) -> str:
     )
 
 
-_ORDER = ("Load", "Line", "Cost", "Memory", "Tables", "Values", "Start", "Refresh", "Saving")
+_ORDER = (
+    "Load",
+    "Line",
+    "Cost",
+    "Memory",
+    "Tables",
+    "Values",
+    "Start",
+    "Store",
+    "Refresh",
+    "Saving",
+)
 
 
 def keep(section: Section) -> None:
