@@ -8,6 +8,11 @@ bin := justfile_directory() / ".venv/bin"
 default:
     @just --list --unsorted
 
+# Make FOLDER a project folder of your own. It counts from where you are.
+[no-cd, no-exit-message]
+init *ARGS: _setup
+    @"{{ bin }}/warehouse" init "$@"
+
 # Build everything, or only SELECTION: an asset's name or a Dagster selection expression.
 [no-exit-message]
 materialize *SELECTION: _setup
@@ -37,6 +42,16 @@ export *ARGS: _setup
 [no-exit-message]
 status *ARGS: _setup
     @"{{ bin }}/warehouse" status "$@"
+
+# List the tables in MySQL, or those that match PATTERN.
+[no-exit-message]
+tables *PATTERN: _setup
+    @"{{ bin }}/warehouse" tables "$@"
+
+# Write a source file for each TABLE in MySQL: a name, or a pattern in quotes.
+[no-exit-message]
+add +TABLE: _setup
+    @"{{ bin }}/warehouse" add "$@"
 
 # Check everything that a load needs, and say how to mend what is wrong.
 [no-exit-message]

@@ -62,7 +62,7 @@ def run(command: Sequence[str | Path], env: Mapping[str, str], server: int) -> O
         RuntimeError: it failed; with the end of what it wrote.
     """
     with tempfile.TemporaryFile("w+") as errors:
-        busy, used = _busy_seconds(), _process_seconds(server)
+        busy, used = _busy_seconds(), process_seconds(server)
         began = time.perf_counter()
         with subprocess.Popen(
             [str(part) for part in command],
@@ -88,7 +88,7 @@ def run(command: Sequence[str | Path], env: Mapping[str, str], server: int) -> O
             raise RuntimeError(f"{command} failed:\n{said[-1000:]}{errors.read()[-4000:]}")
     others = None
     if busy is not None:
-        own = usage.ru_utime + usage.ru_stime + _process_seconds(server) - used
+        own = usage.ru_utime + usage.ru_stime + process_seconds(server) - used
         now = _busy_seconds() or 0.0
         others = max(0.0, (now - busy - own) / (wall * CPUS))
     return Outcome(
@@ -153,7 +153,7 @@ def _busy_seconds() -> float | None:
     return (user + nice + system + irq + softirq + steal) / _TICK
 
 
-def _process_seconds(process: int) -> float:
+def process_seconds(process: int) -> float:
     """Return how long the processors have worked for one process."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()

@@ -24,18 +24,20 @@ from bench import results
 from bench.child import CPUS, DISTURBED, ROOT, Outcome, run, wait_for_quiet
 from bench.orders import facts_of, facts_sql, fill, verdict
 from bench.results import Section, Way
-from tests.servers.launch import Database, mariadb
+from tests.servers.launch import SERVERS, Database
 
 HOME = ROOT / ".bench"
 DLT = HOME / "dlt"
 REQUIREMENTS = Path(__file__).with_name("requirements-dlt.txt")
 SERVER = (
     "--innodb-buffer-pool-size=1G",
-    "--innodb-log-file-size=1G",
+    "--loose-innodb-log-file-size=1G",
     "--innodb-flush-log-at-trx-commit=0",
     "--skip-log-bin",
     "--general-log=0",
 )
+
+NAMES = {"mariadb": "MariaDB", "mysql": "MySQL"}
 
 # Compiling modules takes memory. It happens once on any machine, so it must not count.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(HOME / "compiled")}
@@ -73,7 +75,7 @@ class Bench:
             if "file" in outcome.said and way.values == "-":
                 said = outcome.said
                 check = [sys.executable, "-m", "bench.ways.check", said["file"], said["table"]]
-                found = run(check, env, self._server()).said
+                found = run(check, env, self.server).said
                 way.values = verdict(self.truth, found["facts"], found["types"])
 
     def _undisturbed(
@@ -88,7 +90,7 @@ class Bench:
         least: Outcome | None = None
         while True:
             wait_for_quiet(patience_ends - time.monotonic())
-            outcome = run(command, env, self._server())
+            outcome = run(command, env, self.server)
             say(f"  {name}: {_shown(outcome)}")
             if least is None or (outcome.others or 0.0) < (least.others or 0.0):
                 least = outcome
@@ -102,7 +104,7 @@ class Bench:
         """Run a program of this Python once, on a machine that is quiet at its start."""
         env = {"BENCH_MYSQL_URL": self.database.url(), **COMPILED, **env}
         wait_for_quiet(self.patience)
-        outcome = run([sys.executable, *program], env, self._server())
+        outcome = run([sys.executable, *program], env, self.server)
         say(f"  {name}: {_shown(outcome)}")
         return outcome
 
@@ -117,10 +119,10 @@ class Bench:
             command=" ".join(["python -m bench", program, *sys.argv[1:]]),
             date=f"{datetime.now(UTC):%Y-%m-%d}",
             rows=self.rows,
-            server=f"MariaDB {version.split('-')[0]}",
+            server=f"{NAMES[self.database.kind]} {version.split('-')[0]}",
             system=f"Python {platform.python_version()}, {platform.system()}",
             cpus=CPUS,
-            cpu=_cpu(),
+            cpu=cpu(),
             table_mb=size / 1e6,
         )
 
@@ -133,7 +135,9 @@ class Bench:
         self.truth = facts_of(self.database.run(facts_sql("orders"))[0])
         say(f"  {time.monotonic() - began:.0f} s")
 
-    def _server(self) -> int:
+    @property
+    def server(self) -> int:
+        """The number of the server's process."""
         return int((self.database.folder / "pid").read_text())
 
 
@@ -143,11 +147,11 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def bench(rows: int, patience: float, *options: str) -> Iterator[Bench]:
+def bench(rows: int, patience: float, *options: str, kind: str = "mariadb") -> Iterator[Bench]:
     """Run a server with so many orders, and further options, for the length of a `with`."""
     HOME.mkdir(exist_ok=True)
-    say("Starting a private MariaDB ...")
-    with mariadb(*SERVER, *options) as database:
+    say(f"Starting a private {NAMES[kind]} ...")
+    with SERVERS[kind](*SERVER, *options) as database:
         made = Bench(database, 0, {}, patience)
         made.grow(rows)
         yield made
@@ -227,7 +231,7 @@ def _shown(outcome: Outcome) -> str:
     )
 
 
-def _cpu() -> str:
+def cpu() -> str:
     """Return the processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

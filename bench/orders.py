@@ -33,9 +33,18 @@ INSERT INTO orders SELECT seq, 1 + (seq * 7919) % 200000, 1 + (seq * 31) % 5,
   TIMESTAMP('2024-12-01') + INTERVAL (seq * 13) % 60000000 SECOND,
   seq % 7 = 0, 1 + seq % 9, IF(seq % 5 = 0, NULL, (seq % 100000) / 7),
   IF(seq % 3 = 0, NULL, CONCAT('note for order ', seq))
-FROM seq_{first}_to_{last}
+FROM {numbers}
 """
 CHUNK = 1_000_000
+_NUMBERS = {
+    "mariadb": "seq_{first}_to_{last}",
+    "mysql": """(
+  WITH RECURSIVE d AS (SELECT 0 AS i UNION ALL SELECT i + 1 FROM d WHERE i < 999)
+  SELECT {first} + 1000 * a.i + b.i AS seq FROM d AS a, d AS b
+  WHERE {first} + 1000 * a.i + b.i <= {last} ORDER BY seq
+) AS numbers""",
+}
+"""The numbers of a chunk, as `seq`."""
 
 TYPES = {
     "id": "UBIGINT",
@@ -72,7 +81,8 @@ def fill(database: Database, first: int, last: int) -> None:
     database.run("SET time_zone = '+00:00'", *with_table, "SELECT 1")
     for start in range(first, last + 1, CHUNK):
         end = min(start + CHUNK - 1, last)
-        database.run("SET time_zone = '+00:00'", _ROWS.format(first=start, last=end))
+        numbers = _NUMBERS[database.kind].format(first=start, last=end)
+        database.run("SET time_zone = '+00:00'", _ROWS.format(numbers=numbers))
     database.run("ANALYZE TABLE orders")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -27,7 +28,10 @@ class Way:
     selects: int | None = None
     cache_selects: int | None = None
     rows_read: int | None = None
+    server_seconds: list[float] = field(default_factory=list)
     fingerprint_seconds: list[float] = field(default_factory=list)
+    asked_seconds: list[float] = field(default_factory=list)
+    after_seconds: list[float] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         """Take in one run."""
@@ -38,9 +42,9 @@ class Way:
             self.others.append(outcome.others)
         self.versions = outcome.said.get("versions", {})
         self.bytes = outcome.said.get("bytes")
-        self.fingerprint_seconds += [
-            value for key, value in outcome.said.items() if key == "fingerprint_seconds"
-        ]
+        for some in ("fingerprint_seconds", "asked_seconds", "after_seconds"):
+            if outcome.said.get(some) is not None:
+                getattr(self, some).append(outcome.said[some])
 
     @property
     def typical(self) -> float:
@@ -75,13 +79,14 @@ class Section:
     table_mb: float
     ways: list[Way] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    body: list[str] = field(default_factory=list)
 
     def markdown(self) -> str:
         """Return the section as Markdown."""
         lines = [
             f"## {self.title}",
             "",
-            f"`{self.command}` on {self.date}: {self.server} on loopback, {self.cpus} x "
+            f"`{self.command}` on {self.date}: {self.server}, {self.cpus} x "
             f"{self.cpu}, {self.system}.",
             "",
         ]
@@ -90,17 +95,20 @@ class Section:
             "Line": self._line,
             "Memory": self._memory,
             "Tables": self._tables,
+            "Cost": self._cost,
             "Values": self._values,
             "Saving": self._saving,
             "Refresh": self._refresh,
+            "Start": self._start,
         }
-        lines += bodies[self._kind]()
+        lines += self.body or bodies[self._kind]()
         loud = max((share for way in self.ways for share in way.others), default=0.0)
         lines += ["", _quietness(loud)]
         versions = {
             f"{name} {version}" for way in self.ways for name, version in way.versions.items()
         }
-        lines += ["", f"Versions: {', '.join(sorted(versions))}."]
+        if versions:
+            lines += ["", f"Versions: {', '.join(sorted(versions))}."]
         return "\n".join(lines) + "\n"
 
     @property
@@ -197,6 +205,43 @@ class Section:
             )
         return lines
 
+    def _start(self) -> list[str]:
+        base = self.ways[0]
+        lines = [
+            "| command | seconds | more than the first | until MySQL is asked "
+            "| from the last line to the prompt | each run |",
+            "|---|--:|--:|--:|--:|---|",
+        ]
+        for way in self.ways:
+            more = [one - other for one, other in zip(way.seconds, base.seconds, strict=True)]
+            each = " ".join(f"{seconds:.2f}" for seconds in way.seconds)
+            asked, after = (
+                f"{median(some):.2f}" if some else "-"
+                for some in (way.asked_seconds, way.after_seconds)
+            )
+            lines.append(
+                f"| `{way.name}` | {way.typical:.2f} | {median(more):.2f} | {asked} | {after} "
+                f"| {each} |"
+            )
+        return lines
+
+    def _cost(self) -> list[str]:
+        lines = [
+            "| statement | seconds | of the plain one | the server's processor | of the plain one "
+            "| each run |",
+            "|---|--:|--:|--:|--:|---|",
+        ]
+        for number, way in enumerate(self.ways):
+            plain = self.ways[number - number % 2]
+            times = _median_ratio(way.seconds, plain.seconds)
+            work = _median_ratio(way.server_seconds, plain.server_seconds)
+            each = " ".join(f"{seconds:.2f}" for seconds in way.seconds)
+            lines.append(
+                f"| {way.name} | {way.typical:.2f} | {times:.3f} "
+                f"| {median(way.server_seconds):.2f} s | {work:.3f} | {each} |"
+            )
+        return lines
+
     def _saving(self) -> list[str]:
         lines = [
             "| way | run | SELECTs of `orders` | of its cache | MySQL rows read | seconds "
@@ -219,6 +264,11 @@ pandas assets on `pandas.read_sql_query`; the last is `mysql_orders` and its vie
 whole. Every way comes to the same number of rows."""
 
 
+def _median_ratio(values: Sequence[float], others: Sequence[float]) -> float:
+    """Return the median of the ratios of each turn: what disturbs a turn disturbs both."""
+    return median(value / other for value, other in zip(values, others, strict=True))
+
+
 def _quietness(loud: float) -> str:
     if loud <= DISTURBED:
         return "The machine was quiet: nobody else used its processors."
@@ -228,7 +278,18 @@ def _quietness(loud: float) -> str:
     )
 
 
-_ORDER = ("Load", "Line", "Memory", "Tables", "Values", "Refresh", "Saving")
+_ORDER = (
+    "Load",
+    "Line",
+    "Cost",
+    "Memory",
+    "Tables",
+    "Values",
+    "Start",
+    "Store",
+    "Refresh",
+    "Saving",
+)
 
 
 def keep(section: Section) -> None:
@@ -246,8 +307,8 @@ def _place(title: str) -> tuple[int, int, str]:
 
 _HEAD = """# What a load takes
 
-Written by `just bench` and its programs `many`, `wan`, `values`, `refresh` and `cache`; each way is
-a fresh process, the ways of a load take turns, and the seconds are the median. MB are 10^6 bytes.
+Written by `just bench` with the name of one of its programs; each way is a fresh process, the ways
+of a load take turns, and the seconds are the median. MB are 10^6 bytes.
 
 - **the limit**: the whole result is read off the socket and thrown away.
 - **this project**: the asset `mysql_orders` in Dagster, from its start to the published snapshot,
@@ -257,4 +318,6 @@ a fresh process, the ways of a load take turns, and the seconds are the median. 
   up as if they peaked at the same moment.
 - **the values**: sum(amount) compared exactly with MySQL's, seven more facts, and the type of each
   column.
+- **the cost**: both statements in one session, in turns, drained by the same reader; the processor
+  time is that of the whole server, and "of the plain one" the median of the turns' ratios.
 """

@@ -16,7 +16,7 @@ import pytest
 
 from tests.servers import launch
 from warehouse.errors import WarehouseError
-from warehouse.settings import ROOT, Settings
+from warehouse.settings import ROOT
 
 if TYPE_CHECKING:
     import dagster as dg  # its import takes seconds, and not every test needs it
@@ -77,7 +77,7 @@ class WarehouseEnv:
         for name in [name for name in os.environ if name.startswith("WAREHOUSE_")]:
             monkeypatch.delenv(name)
         # A developer's .env may name a production server.
-        monkeypatch.setitem(Settings.model_config, "env_file", None)
+        monkeypatch.setattr("warehouse.settings.ENV_FILE", os.devnull)
         home = folder / "dagster_home"
         home.mkdir()
         (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
@@ -129,7 +129,7 @@ class WarehouseEnv:
         from warehouse import definitions
 
         if self.home.exists():
-            return definitions.build_definitions(self.project)
+            return definitions.build_code_location(self.project)
         return definitions.defs
 
     @property

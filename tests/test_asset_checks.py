@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -9,6 +10,7 @@ import pytest
 
 from tests.conftest import WarehouseEnv
 from warehouse.assets.checks import build_checks
+from warehouse.assets.naming import OWN
 from warehouse.errors import WarehouseError
 from warehouse.project.check_files import load_checks
 from warehouse.project.project import BOOKKEEPING, load_project
@@ -23,7 +25,7 @@ KNOWN = {*ASSETS, *BOOKKEEPING}
 
 def evaluate(folder: Path, env: WarehouseEnv) -> dict[str, dg.AssetCheckEvaluation]:
     """Run the checks in a folder on the warehouse, and return what came of each."""
-    checks = build_checks(load_checks(ASSETS, KNOWN, folder), SHIPPED.sources)
+    checks = build_checks(replace(SHIPPED, checks=tuple(load_checks(ASSETS, KNOWN, folder))), OWN)
     defs = dg.Definitions(asset_checks=[checks], executor=dg.in_process_executor)
     job = defs.resolve_implicit_global_asset_job_def()
     result = job.execute_in_process(instance=env.history)

@@ -21,8 +21,7 @@ from warehouse.doctor.source import judge_encryption
 from warehouse.mysql.inspect import Tls, on_this_machine
 from warehouse.mysql.line import Line
 from warehouse.mysql.url import parse_url
-from warehouse.settings import Settings
-from warehouse.store import publish
+from warehouse.store import file_system, publish
 
 OK, WARNING, FAILURE, NOT_CHECKED = Verdict
 
@@ -100,7 +99,7 @@ def test_where_a_setting_comes_from(
         "WAREHOUSE_KEEP_SNAPSHOTS=7\nWAREHOUSE_MAX_SHRINK=0.9\nwarehouse_freshness=1\n"
         "WAREHOUSE_CACHE_MYSQL_URL=mysql://me:hidden@cache/shop\n"
     )
-    monkeypatch.setitem(Settings.model_config, "env_file", file)
+    monkeypatch.setattr("warehouse.settings.ENV_FILE", str(file))
     warehouse_env.configure(keep_snapshots=5)
     found = said()
     texts = [finding.text for finding in found["settings"]]
@@ -192,7 +191,7 @@ def test_a_network_drive(
     mounts = tmp_path / "mounts"
     folder = str(warehouse_env.path.parent.resolve()).replace(" ", "\\040")
     mounts.write_text(f"server:/share {folder} nfs4 rw 0 0\n/dev/sda / ext4 rw 0 0\n")
-    monkeypatch.setattr(house, "MOUNTS", mounts)
+    monkeypatch.setattr(file_system, "MOUNTS", mounts)
     finding = bad(said())["folder"]
     assert finding.verdict is WARNING and "network drive (nfs4)" in finding.text
     mounts.write_text(f"server:/ / nfs4 rw 0 0\n/dev/sda {folder} ext4 rw 0 0\n")

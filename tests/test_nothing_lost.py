@@ -6,15 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from tests.test_snapshots import on_disk
 from tests.writer import refresh
-from warehouse.store.snapshots import read
+from warehouse.store.snapshots import open_newest, read
 
 ROWS = 200_000
-KILLS = 40
+KILLS = 20
+ANSWER = "SELECT count(*), min(version), max(version), sum(h) FROM t"
 
 
 def start(
@@ -31,37 +36,59 @@ def start(
     return process
 
 
-def whole(path: Path) -> int:
+@cache
+def sum_of(rows: int) -> int:
+    with duckdb.connect() as connection:
+        ((total,),) = connection.execute(f"SELECT sum(hash(i)) FROM range({rows}) r(i)").fetchall()
+    return int(total)
+
+
+def whole(path: Path, rows: int = ROWS) -> int:
     """Return the version that readers see, all of it."""
     with read(path) as connection:
-        ((count, low, high),) = connection.sql("FROM v").fetchall()
-    assert (count, low) == (ROWS, high)
+        ((count, low, high, total),) = connection.sql(ANSWER).fetchall()
+    assert (count, low, total) == (rows, high, sum_of(rows))
     return int(low)
 
 
-def test_forty_kills_at_random_moments(tmp_path: Path) -> None:
-    path = tmp_path / "warehouse.duckdb"
-    refresh(path, 0, ROWS)
-    rng = random.Random(40)
+def kill_writers(path: Path, kills: int, rows: int = ROWS) -> int:
+    """Kill a writer so often, at random moments; return how many were in the middle of a write."""
+    refresh(path, 0, rows)
+    rng = random.Random(kills)
     in_the_middle = 0
     published = 0
-    for kill in range(KILLS):
-        writer = start(path, 1000 * (kill + 1), 999)
-        assert writer.stdout
-        writer.stdout.readline()  # it is at work now
-        time.sleep(rng.uniform(0, 0.3))
-        writer.send_signal(signal.SIGKILL)
-        writer.wait(30)
-        writer.stdout.close()
-        assert writer.stderr
-        writer.stderr.close()
-        in_the_middle += (tmp_path / ".warehouse" / "staging").exists()
-        assert whole(path) > published
-        published = whole(path)
+    with ExitStack() as readers:
+        held: list[tuple[duckdb.DuckDBPyConnection, int]] = []
+        for kill in range(kills):
+            writer = start(path, 1000 * (kill + 1), 999, rows)
+            assert writer.stdout
+            for _ in range(rng.randint(1, 4)):  # it is at work now, with and without a spare
+                writer.stdout.readline()
+            time.sleep(rng.uniform(0, 0.3))
+            writer.send_signal(signal.SIGKILL)
+            writer.wait(30)
+            writer.stdout.close()
+            assert writer.stderr
+            writer.stderr.close()
+            in_the_middle += (path.parent / ".warehouse" / "staging").exists()
+            assert whole(path, rows) > published
+            published = whole(path, rows)
+            for connection, version in held:
+                assert connection.sql(ANSWER).fetchall() == [(rows, version, version, sum_of(rows))]
+            if kill % 3 == 0:
+                # Each of these stays on its snapshot, long after that is gone.
+                held.append((readers.enter_context(open_newest(path)), published))
+                held = held[-8:]
+    return in_the_middle
+
+
+def test_kills_at_random_moments(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    in_the_middle = kill_writers(path, KILLS)
     assert in_the_middle > KILLS / 4, "the kills came between the refreshes, not in them"
     refresh(path, 10**6, ROWS)
     assert whole(path) == 10**6
-    left = sorted(p.name for p in (tmp_path / ".warehouse").iterdir())
+    left = on_disk(path)
     assert len([name for name in left if name.isdigit()]) == 3
     assert [name for name in left if not name.isdigit()] == ["lock", "writer"]
 
@@ -113,3 +140,8 @@ def test_a_full_file_system(tmp_path: Path) -> None:
         refresh(path, 3, 1000)
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+if __name__ == "__main__":  # python -m tests.test_nothing_lost FOLDER KILLS ROWS
+    folder, kills_, rows_ = Path(sys.argv[1]), *map(int, sys.argv[2:])
+    print(kill_writers(folder / "warehouse.duckdb", kills_, rows_), "in the middle of a write")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import WarehouseEnv
 from warehouse.assets.automation import every_minutes
+from warehouse.assets.naming import OWN
 from warehouse.assets.sensors import build_changed_days
 from warehouse.definitions import defs, project
 from warehouse.project.project import Project
@@ -27,7 +28,9 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def tick(instance: dg.DagsterInstance, of: Project = project) -> tuple[list[Days], str]:
     """Evaluate the sensor: the days each run is to load by source, and why it asks for none."""
-    evaluated = build_changed_days(of).evaluate_tick(dg.build_sensor_context(instance=instance))
+    evaluated = build_changed_days(of, OWN).evaluate_tick(
+        dg.build_sensor_context(instance=instance)
+    )
     runs = evaluated.run_requests or []
     named = [request.run_config["resources"]["compared"]["config"]["days"] for request in runs]
     return named, evaluated.skip_message or ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import string
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import WarehouseEnv
+from warehouse.assets.naming import OWN
+from warehouse.assets.upstream import as_identifier, upstream_key
 from warehouse.errors import WarehouseError
 from warehouse.project.project import BOOKKEEPING, RESERVED, load_project
 from warehouse.project.source_files import DayColumn, Source, load_sources, parse_source
@@ -558,12 +561,26 @@ def test_the_definitions_are_valid_without_a_server(warehouse_env: WarehouseEnv)
         "select * from a_b join a.b using (id)",
         "select * from A join a using (id)",
         "select * from `a-b`",
+        "select * from `order lines` join order__20_lines using (id) join order_20_lines",
+        "select * from a__b join a.b using (id) join `a`.`_b` using (id)",
     ],
 )
 def test_a_table_may_have_any_name(warehouse_env: WarehouseEnv, sql: str) -> None:
     warehouse_env.source("lines", sql)
     warehouse_env.only("lines")
     warehouse_env.defs.resolve_implicit_global_asset_job_def()
+
+
+@given(st.text(alphabet="_2f a.é🎁"))
+def test_no_two_tables_are_one_asset(name: str) -> None:
+    encoded = as_identifier(name)
+    assert re.fullmatch("[A-Za-z0-9_]*", encoded)
+    assert re.sub("__([0-9a-f]+)_", lambda found: chr(int(found[1], 16)), encoded) == name
+
+
+@pytest.mark.parametrize("name", ["orders", "sales_2024_q1", "_a_b_", "order__lines", "fact_de_1"])
+def test_a_table_s_name_stays_where_dagster_takes_it(name: str) -> None:
+    assert upstream_key(TableName("", name), OWN).path == ["mysql", name]
 
 
 def test_a_fault_in_a_file_is_named_without_a_server(warehouse_env: WarehouseEnv) -> None:

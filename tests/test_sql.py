@@ -199,6 +199,36 @@ def test_a_file_is_written_whole_or_not_at_all(env: WarehouseEnv, tmp_path: Path
     assert len(file.read_text().splitlines()) == 10_001
 
 
+FAILING_COPIES = """
+import sys
+from pathlib import Path
+import duckdb
+from warehouse.serve.output import copy, keep_flat
+
+with duckdb.connect(sys.argv[1], read_only=True) as connection:
+    keep_flat(connection)
+    for _ in range(200):
+        failing = "select case when id < 9999 then id else error('no') end as id from orders"
+        try:
+            copy(connection, connection.sql(failing), sys.argv[2], sys.argv[3])
+        except duckdb.Error:
+            continue
+        sys.exit("It did not fail.")
+"""
+
+
+@pytest.mark.parametrize("format_", ["csv", "json", "parquet"])
+def test_a_query_that_fails_late_ends(built: Path, tmp_path: Path, format_: str) -> None:
+    # It hung once in about twenty times, where one thread wrote asynchronously.
+    done = subprocess.run(
+        [sys.executable, "-c", FAILING_COPIES, str(built), format_, str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_an_output_that_cannot_be(env: WarehouseEnv, tmp_path: Path) -> None:
     for args, code, said in (
         (("--output", str(tmp_path / "o.xlsx")), 2, ".parquet"),

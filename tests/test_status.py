@@ -22,8 +22,7 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from tests.conftest import WarehouseEnv
 from warehouse.assets import run_history as runs
-from warehouse.assets.run_history import History, LastRun, Unchanged
-from warehouse.assets.sensors import stale_sources
+from warehouse.assets.run_history import STALE_SENSOR, History, LastRun, Unchanged
 from warehouse.cli.status_report import Asset, assets, outlook
 from warehouse.store import open_files as holders
 from warehouse.store import publish
@@ -282,7 +281,7 @@ def _switch_off(instance: dg.DagsterInstance) -> None:
 
     location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="warehouse"))
     origin = RemoteInstigatorOrigin(
-        RemoteRepositoryOrigin(location, "__repository__"), stale_sources.name
+        RemoteRepositoryOrigin(location, "__repository__"), STALE_SENSOR
     )
     instance.add_instigator_state(
         InstigatorState(

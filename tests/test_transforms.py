@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.conftest import WarehouseEnv
 from warehouse.assets import views as transforms
+from warehouse.assets.naming import OWN
 from warehouse.project.project import BOOKKEEPING
 from warehouse.project.view_files import load_views
 
@@ -27,8 +29,9 @@ def tell(env: WarehouseEnv, folder: Path, files: dict[str, str]) -> dict[str, di
     (folder / "shop").mkdir(parents=True)
     for name, sql in files.items():
         (folder / "shop" / f"{name}.sql").write_text(sql)
-    sources = env.project.by_name.keys()
-    views = transforms.build_views(load_views({*sources, *BOOKKEEPING}, folder), sources)
+    project = env.project
+    loaded = load_views({*project.by_name, *BOOKKEEPING}, folder)
+    views = transforms.build_views(replace(project, views=tuple(loaded)), OWN)
     result = dg.materialize([views], instance=env.history)
     return {
         event.asset_key.to_user_string(): {

@@ -196,7 +196,7 @@ def test_a_cell(
 
 STEPS = {
     "Loading mysql_orders": ("warehouse.assets.load.make_plan", "mysql_orders"),
-    "Writing mysql_orders": ("warehouse.store.io_manager.insert", "mysql_orders"),
+    "Writing mysql_orders": ("warehouse.store.handlers.insert", "mysql_orders"),
     "Writing the views order_stats": ("warehouse.assets.views.write_views", "order_stats"),
     "Describing the views order_stats": ("warehouse.assets.views.column_schema", "order_stats"),
     "Checking assets": ("warehouse.assets.checks._judge", "mysql_orders"),
@@ -235,12 +235,13 @@ def test_each_step_in_the_ui(
 def test_the_observation(warehouse_env: WarehouseEnv, monkeypatch: pytest.MonkeyPatch) -> None:
     from dagster._core.definitions.observe import observe
 
+    from warehouse.assets.naming import OWN
     from warehouse.assets.sources import build_upstream
 
-    monkeypatch.setattr("warehouse.assets.sources.load_settings", raising(KeyError(TEXT)))
+    monkeypatch.setattr("warehouse.assets.sources.source_server", raising(KeyError(TEXT)))
     tables = [
         table
-        for table in build_upstream(warehouse_env.project.sources)
+        for table in build_upstream(warehouse_env.project, OWN)
         if table.key.path == ["mysql", "orders"]
     ]
     result = observe(tables, instance=warehouse_env.history, raise_on_error=False)
@@ -253,13 +254,14 @@ def test_the_observation(warehouse_env: WarehouseEnv, monkeypatch: pytest.Monkey
 
 
 def test_the_sensor(warehouse_env: WarehouseEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    from warehouse.assets.naming import OWN
     from warehouse.assets.sensors import build_changed_days
 
     monkeypatch.setattr("warehouse.assets.sensors.difference", raising(KeyError(TEXT)))
     context = dg.build_sensor_context(instance=warehouse_env.history)
     failed = "The sensor changed_days, comparing mysql_orders_daily failed unexpectedly"
     with pytest.raises(WarehouseError, match=failed) as told:
-        build_changed_days(warehouse_env.project).evaluate_tick(context)
+        build_changed_days(warehouse_env.project, OWN).evaluate_tick(context)
     assert "the tick's page" in str(told.value)
 
 

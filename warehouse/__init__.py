@@ -16,9 +16,24 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+    from warehouse.component import Warehouse
     from warehouse.store.diff import Difference
 
-__all__ = ["connect", "diff", "frame", "sql"]
+__all__ = ["Warehouse", "connect", "diff", "frame", "sql"]
+
+
+def __getattr__(name: str) -> object:
+    """Import Dagster's component only where it is asked for."""
+    if name == "Warehouse":
+        from warehouse.component import Warehouse
+
+        return Warehouse
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Dagster finds components by what is listed."""
+    return sorted({*globals(), *__all__})
 
 
 def connect(snapshot: int | str | date | None = None) -> duckdb.DuckDBPyConnection:

@@ -1,12 +1,18 @@
-"""Every option in one class: its name in the environment, its default, its meaning."""
+"""Every option in one class: its name in the environment, its default, its meaning.
+
+And where they are read from: the project folder, which is called home.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
+from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     Field,
@@ -21,10 +27,21 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from warehouse.errors import WarehouseError
 
-ROOT = Path(__file__).resolve().parent.parent
-"""The repository's root: relative paths in settings count from here."""
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent
+"""The folder that holds this package: the repository, unless the package is installed."""
 
-FromRoot = Annotated[Path, AfterValidator(lambda path: ROOT / path.expanduser())]
+DAGSTER_FILE = "dagster.yaml"
+REPOSITORY = None if (PACKAGE / DAGSTER_FILE).is_file() else ROOT
+"""The repository, whose own files are the project where there is no home. None if installed: only
+the wheel has that file there. A pyproject.toml beside the package tells nothing: other wheels put
+theirs there."""
+
+SHIPPED = REPOSITORY or PACKAGE
+"""The folder that holds the sample's `data/` and our `dagster.yaml`. Nothing is written there."""
+
+ENV_FILE = ".env"
+MARKS = (ENV_FILE, DAGSTER_FILE)
 
 
 def _begun(day: date) -> date:
@@ -41,21 +58,24 @@ def _hosts(listed: str | None) -> str | None:
 
 
 class Settings(BaseSettings):
-    """Options, read from the environment (`WAREHOUSE_PATH`, ...) or from `.env` at the root."""
+    """Options, read from the environment (`WAREHOUSE_PATH`, ...) or from the home's `.env`.
+
+    `load_settings` makes them: it finds the home.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="WAREHOUSE_",
-        env_file=ROOT / ".env",
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         validate_default=True,
     )
 
-    home: FromRoot | None = Field(
+    home: Path | None = Field(
         None,
-        description="The folder that holds your `sql/` and `checks/`. Unset: those of this "
-        "repository, in `warehouse/`.",
+        description="Your project folder, with `sql/`, `checks/`, `data/` and `.env`. Unset: the "
+        "one that the command is given in, or else this repository, whose `sql/` and `checks/` "
+        "are in `warehouse/`.",
     )
     mysql_url: SecretStr | None = Field(
         None,
@@ -90,7 +110,7 @@ class Settings(BaseSettings):
     path: Path = Field(
         Path("data/warehouse.duckdb"),
         description="The warehouse: a link to the newest snapshot. A relative path counts from "
-        "`WAREHOUSE_HOME`, or from the repository's root without one.",
+        "the project folder.",
     )
     keep_snapshots: PositiveInt = Field(
         3, description="How many snapshots stay on disk, the newest included."
@@ -121,20 +141,112 @@ class Settings(BaseSettings):
         """Two projects never share a file unless somebody says so."""
         return (info.data.get("home") or ROOT) / path.expanduser()
 
+    def mysql_url_of(self, server: str) -> SecretStr | None:
+        """Return the URL of a MySQL that source files name; the usual one has no name.
 
-def load_settings() -> Settings:
-    """Read the settings now.
+        Args:
+            server: In any case; empty for that of `WAREHOUSE_MYSQL_URL`.
+        """
+        return self.further_mysql_urls.get(server.lower()) if server else self.mysql_url
+
+    @property
+    def further_mysql_urls(self) -> dict[str, SecretStr]:
+        """The URLs of `WAREHOUSE_MYSQL_URL_<NAME>`, by their names in lower case."""
+        lead = mysql_setting("") + "_"
+        return {
+            name.removeprefix(lead).lower(): SecretStr(url)
+            for name, url in _variables(find_home(self.home)[1]).items()
+            if name.startswith(lead)
+        }
+
+    @property
+    def folder(self) -> Path:
+        """The project folder, from which relative paths count: the home, or the repository."""
+        return self.home or ROOT
+
+
+def find_home(home: Path | None = None) -> tuple[Path | None, tuple[Path, ...]]:
+    """Return the home, and the `.env` files that count: a later one before an earlier one.
+
+    The home is, in this order: the folder that is given; `WAREHOUSE_HOME` of the environment; the
+    working folder or the nearest one above it that holds `sql/sources/` and beside it a `.env` or a
+    `dagster.yaml`; `WAREHOUSE_HOME` of the repository's `.env`, which then counts as well; None,
+    the repository itself.
+
+    A relative path counts from the repository; where this package is installed, from the working
+    folder.
 
     Raises:
-        WarehouseError: a value is not what its option takes; names each variable, not its value.
+        WarehouseError: there is none, and no repository.
     """
+    base = REPOSITORY or Path.cwd()
+    found = home.absolute() if home else _named(os.environ, base) or _around(Path.cwd())
+    own = REPOSITORY / ENV_FILE if REPOSITORY else None
+    named = _named(dotenv_values(own), base) if own else None
+    found = found or named
+    if found is None and own is None:
+        raise WarehouseError(
+            "There is no project folder here.",
+            todo="`warehouse init FOLDER` makes one: run in it, or name it in WAREHOUSE_HOME.",
+        )
+    files = (own if found is None or _same(found, named) else None, found and found / ENV_FILE)
+    return found, tuple(file for file in files if file)
+
+
+def mysql_setting(server: str = "") -> str:
+    """Return the variable that holds the URL of a MySQL; the usual one has no name."""
+    return f"WAREHOUSE_MYSQL_URL_{server.upper()}" if server else "WAREHOUSE_MYSQL_URL"
+
+
+def _variables(files: Iterable[Path]) -> dict[str, str]:
+    """Return the variables of the environment and of these files, with their names in capitals."""
+    every: list[Mapping[str, str | None]] = [*map(dotenv_values, files), os.environ]
+    return {name.upper(): value for some in every for name, value in some.items() if value}
+
+
+def _named(variables: Mapping[str, str | None], base: Path) -> Path | None:
+    """Return the home that is named by variables, whose case does not count."""
+    values = {name.upper(): value for name, value in variables.items()}
+    named = values.get("WAREHOUSE_HOME")
+    return base / Path(named).expanduser() if named else None
+
+
+def _same(folder: Path, other: Path | None) -> bool:
+    return other is not None and folder.resolve() == other.resolve()
+
+
+def _around(folder: Path) -> Path | None:
+    """Return the project folder that a folder lies in."""
+    for one in (folder, *folder.parents):
+        if (one / "sql" / "sources").is_dir() and any((one / mark).is_file() for mark in MARKS):
+            return one
+    return None
+
+
+def project_folder() -> Path:
+    """Return the project folder without reading its settings, see `find_home`."""
+    return find_home()[0] or ROOT
+
+
+def load_settings(home: Path | None = None) -> Settings:
+    """Read the settings now.
+
+    Args:
+        home: The project folder; None to find it, see `find_home`.
+
+    Raises:
+        WarehouseError: there is no project folder; or a value is not what its option takes: names
+            each variable, not its value.
+    """
+    found, files = find_home(home)
     try:
-        return Settings()
+        return Settings(home=found, _env_file=files)
     except ValidationError as error:
         lines = [
             f"WAREHOUSE_{str(item['loc'][0]).upper()}: {item['msg']}."
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise WarehouseError(
-            "\n".join(lines), todo="Correct it in the environment or in .env, and run again."
+            "\n".join(lines),
+            todo="Correct it in the environment or in .env, and run again.",
         ) from None

@@ -20,7 +20,6 @@ from tests.servers.orders import make_orders, order
 from warehouse.errors import WarehouseError
 from warehouse.mysql.extract import open_extraction
 from warehouse.mysql.url import parse_url
-from warehouse.settings import ROOT
 
 Connect = Callable[..., None]
 
@@ -88,9 +87,10 @@ def test_a_server_of_another_name(connect: Connect, mysql: Database) -> None:
         connect(ssl_mode="verify_identity", ssl_ca=mysql.data / "ca.pem")
 
 
-def test_relative_files_count_from_the_root() -> None:
-    server = parse_url("mysql+pymysql://u:p@h/shop?ssl_ca=certs/ca.pem&unix_socket=/run/my.sock")
-    assert (server.ca, server.socket) == (str(ROOT / "certs/ca.pem"), "/run/my.sock")
+def test_relative_files_count_from_the_project_folder(tmp_path: Path) -> None:
+    url = "mysql+pymysql://u:p@h/shop?ssl_ca=certs/ca.pem&unix_socket=/run/my.sock"
+    server = parse_url(url, folder=tmp_path)
+    assert (server.ca, server.socket) == (str(tmp_path / "certs/ca.pem"), "/run/my.sock")
 
 
 def test_a_file_that_is_not_there(connect: Connect, tmp_path: Path) -> None:

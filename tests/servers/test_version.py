@@ -12,6 +12,7 @@ from tests.servers.launch import Database
 from tests.servers.orders import insert, make_orders, order
 from tests.servers.test_once import reads_orders
 from warehouse.assets.automation import FROM_AUTOMATION_TAG
+from warehouse.assets.naming import OWN
 from warehouse.assets.sources import build_upstream
 from warehouse.mysql.session import connect
 from warehouse.mysql.url import parse_url
@@ -146,10 +147,10 @@ def test_an_observation_has_the_version(shop: Database, warehouse_env: Warehouse
     settle()
     shop.clear_log()
     table = dg.AssetKey(["mysql", "orders"])
-    upstream = [one for one in build_upstream(warehouse_env.project.sources) if one.key == table]
+    upstream = [one for one in build_upstream(warehouse_env.project, OWN) if one.key == table]
     job = dg.define_asset_job("observe", dg.AssetSelection.assets(table))
     defs = dg.Definitions(assets=upstream, jobs=[job])
     result = defs.resolve_job_def("observe").execute_in_process(instance=warehouse_env.history)
-    (observed,) = result.asset_observations_for_node("mysql__orders")
+    (observed,) = result.asset_observations_for_node("observe_orders")
     assert observed.metadata["source_version"].value == version(shop)
     assert reads_orders(shop.queries()) == []

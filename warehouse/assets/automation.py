@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-from warehouse.settings import load_settings
-
 FROM_AUTOMATION_TAG = "dagster/from_automation_condition"
 """Dagster puts it on the runs that a condition asked for."""
 
@@ -15,15 +13,17 @@ def every_minutes(freshness_minutes: int) -> int:
     return max(1, min(15, freshness_minutes // 12))
 
 
-# Before the first load freshness is unknown, and so has not failed: that one is never made unasked.
-# Without a tick each evaluation until the run has begun would ask for a further one.
-STALE = (
-    dg.AutomationCondition.freshness_failed()
-    & dg.AutomationCondition.cron_tick_passed(
-        f"*/{every_minutes(load_settings().freshness_minutes)} * * * *"
-    )
-    & ~dg.AutomationCondition.in_progress()
-).with_label("stale")
+def stale(freshness_minutes: int) -> dg.AutomationCondition[dg.AssetKey]:
+    """Return the condition on which a source is loaded by itself.
+
+    Before the first load freshness is unknown, and so has not failed: that one is never made
+    unasked. Without a tick each evaluation until the run has begun would ask for a further one.
+    """
+    return (
+        dg.AutomationCondition.freshness_failed()
+        & dg.AutomationCondition.cron_tick_passed(f"*/{every_minutes(freshness_minutes)} * * * *")
+        & ~dg.AutomationCondition.in_progress()
+    ).with_label("stale")
 
 
 def by_automation(run: dg.DagsterRun) -> bool:

@@ -1,27 +1,29 @@
 """The checks of the assets: one a file, and one on the age of each source."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import duckdb
 
+from warehouse.assets.naming import Naming, table_of
 from warehouse.console.text import counted
 from warehouse.errors import step
 from warehouse.project.check_files import FRESH
+from warehouse.project.project import Project
 from warehouse.project.source_files import Source
 from warehouse.project.view_files import View
-from warehouse.settings import load_settings
 from warehouse.store import preview, run_snapshot
 
 
-def build_checks(checks: list[View], sources: Collection[Source]) -> dg.AssetChecksDefinition:
+def build_checks(project: Project, naming: Naming) -> dg.AssetChecksDefinition:
     """Make the asset checks: one a file, and one on the age of each source."""
-    by_key = check_keys(checks)
-    minutes = allowed_minutes(sources)
+    by_key = check_keys(project.checks, naming)
+    minutes = allowed_minutes(project.sources)
 
     @dg.multi_asset_check(
-        name="checks",
+        name=naming.part("checks"),
         specs=[
             *(
                 dg.AssetCheckSpec(
@@ -35,11 +37,11 @@ def build_checks(checks: list[View], sources: Collection[Source]) -> dg.AssetChe
             *(
                 dg.AssetCheckSpec(
                     FRESH,
-                    asset=source.name,
+                    asset=naming.key(source.name),
                     description="It was loaded, or found unchanged in MySQL, within the last "
                     f"{minutes[source.name]} minutes.",
                 )
-                for source in sources
+                for source in project.sources
             ),
         ],
         can_subset=True,
@@ -47,38 +49,41 @@ def build_checks(checks: list[View], sources: Collection[Source]) -> dg.AssetChe
     def run(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with step("Checking assets"):
             chosen = context.selected_asset_check_keys
-            yield from evaluate(context.instance, by_key, minutes, chosen, context.run.run_id)
+            path = project.settings.path
+            yield from evaluate(context.instance, path, by_key, minutes, chosen, context.run.run_id)
 
     return run
 
 
 def evaluate(
     instance: dg.DagsterInstance,
+    path: Path,
     checks: Mapping[dg.AssetCheckKey, View],
     minutes: Mapping[str, int],
     chosen: Iterable[dg.AssetCheckKey],
     run_id: str,
 ) -> Iterator[dg.AssetCheckResult]:
     """Run some checks on what a run sees; those that are not files are on a source's age."""
-    with run_snapshot.read_for_run(load_settings().path, run_id) as connection:
+    with run_snapshot.read_for_run(path, run_id) as connection:
         # The days of a TIMESTAMP are those of UTC, wherever the checks run.
         connection.execute("SET TimeZone = 'UTC'")
         for key in sorted(chosen):
             if key in checks:
                 yield _judge(connection, key, checks[key])
             else:
-                yield _age(instance, key, minutes[key.asset_key.to_user_string()])
+                yield _age(instance, key, minutes[table_of(key.asset_key)])
 
 
 def allowed_minutes(sources: Iterable[Source]) -> dict[str, int]:
     """Return how old each source may become, in minutes."""
-    usual = load_settings().freshness_minutes
-    return {source.name: source.freshness or usual for source in sources}
+    return {
+        source.name: source.freshness or source.settings.freshness_minutes for source in sources
+    }
 
 
-def check_keys(checks: Iterable[View]) -> dict[dg.AssetCheckKey, View]:
+def check_keys(checks: Iterable[View], naming: Naming) -> dict[dg.AssetCheckKey, View]:
     """Return the checks by Dagster's names for them."""
-    return {dg.AssetCheckKey(dg.AssetKey(check.group), check.name): check for check in checks}
+    return {dg.AssetCheckKey(naming.key(check.group), check.name): check for check in checks}
 
 
 def _judge(

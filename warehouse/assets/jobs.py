@@ -12,7 +12,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from warehouse.assets.checks import allowed_minutes, check_keys, evaluate
-from warehouse.assets.load import ask, say_loaded
+from warehouse.assets.load import ask, run_of, say_loaded
+from warehouse.assets.naming import Naming
 from warehouse.assets.receipts import left_out, origin
 from warehouse.assets.refresh import Comparison, Difference, compare_all
 from warehouse.assets.source_queries import calendar_of
@@ -26,9 +27,9 @@ from warehouse.project.check_files import FRESH
 from warehouse.project.project import Project
 from warehouse.project.quoting import quoted
 from warehouse.project.source_files import Source
-from warehouse.project.view_files import View
 from warehouse.store import cached_days
-from warehouse.store.io_manager import column_schema, next_snapshot
+from warehouse.store.handlers import column_schema
+from warehouse.store.io_manager import next_snapshot
 from warehouse.store.stream import SCHEMA, insert
 
 REFRESH = "refresh"
@@ -96,10 +97,11 @@ def run_config(days: Mapping[str, Collection[date]]) -> dict[str, Any]:
     return {"resources": {COMPARED: {"config": {"days": named}}}}
 
 
-def build_refresh(project: Project) -> dg.JobDefinition:
+def build_refresh(project: Project, naming: Naming) -> dg.JobDefinition:
     """Make the job. It ends with the checks of the assets, as any run that loads them does."""
 
     @dg.op(
+        name=naming.part("load_changed_days"),
         out=dg.Out(dg.Nothing, is_required=False),
         description="Reads days anew, into one snapshot, with an event for each day. Those whose "
         "newest update differs are read while MySQL still counts.",
@@ -112,18 +114,19 @@ def build_refresh(project: Project) -> dg.JobDefinition:
             return
         names = ", ".join(one.source.name for one in waiting)
         with step(f"Loading changed days of {names}"):
-            yield from _load(context, list(project.views), waiting)
+            yield from _load(context, project, naming, waiting)
         minutes = allowed_minutes(project.sources)
+        path = project.settings.path
         for name in (one.source.name for one in waiting):
             checks = [check for check in project.checks if check.group == name]
-            by_key = check_keys(checks)
-            fresh = dg.AssetCheckKey(dg.AssetKey(name), FRESH)
+            by_key = check_keys(checks, naming)
+            fresh = dg.AssetCheckKey(naming.key(name), FRESH)
             chosen = [*by_key, fresh]
-            for result in evaluate(context.instance, by_key, minutes, chosen, context.run_id):
+            for result in evaluate(context.instance, path, by_key, minutes, chosen, context.run_id):
                 yield _evaluation(context.instance, result)
 
     @dg.job(
-        name=REFRESH,
+        name=naming.part(REFRESH),
         description="Compares each day of the sources with days with MySQL, and loads those that "
         "differ again: in one run, into one snapshot.",
         resource_defs={COMPARED: build_compared(project)},
@@ -154,14 +157,18 @@ def _agrees(context: dg.OpExecutionContext, comparison: Comparison) -> bool:
 
 
 def _load(
-    context: dg.OpExecutionContext, views: list[View], comparisons: list[Comparison]
+    context: dg.OpExecutionContext,
+    project: Project,
+    naming: Naming,
+    comparisons: list[Comparison],
 ) -> Iterator[dg.AssetMaterialization]:
     """Replace the days that differ, and drop those that are none any more."""
+    settings = project.settings
     events: list[dg.AssetMaterialization] = []
     whole = {one.source.name for one in comparisons if _covers_all(one)}
     replacing = [f'{SCHEMA}."{name}"' for name in sorted(whole)]
     names = ", ".join(one.source.name for one in comparisons)
-    with next_snapshot(context, names, replacing) as connection:
+    with next_snapshot(context, settings, names, replacing) as connection:
         for comparison in comparisons:
             source = comparison.source
             assert source.days
@@ -171,16 +178,18 @@ def _load(
                 if source.name not in whole:
                     cached_days.remove(connection, source.name, day_of_row, days)
                 chosen = Days(source.days.name, tuple(ranges(days)), source.days.zone)
-                loaded.update(_read(context, connection, source, views, chosen))
+                loaded.update(_read(context, connection, source, project, naming, chosen))
             outside = left_out(comparison.result().outside)
             events += [
                 dg.AssetMaterialization(
-                    source.name, partition=day.isoformat(), metadata={**about, **outside}
+                    naming.key(source.name),
+                    partition=day.isoformat(),
+                    metadata={**about, **outside},
                 )
                 for day, about in loaded.items()
             ]
             cached_days.forget(connection, source.name, day_of_row, *calendar_of(source).span)
-            guard_shrink(context, connection, source)
+            guard_shrink(run_of(context), connection, source)
     yield from events
 
 
@@ -201,21 +210,24 @@ def _read(
     context: dg.OpExecutionContext,
     connection: duckdb.DuckDBPyConnection,
     source: Source,
-    views: list[View],
+    project: Project,
+    naming: Naming,
     days: Days,
 ) -> dict[date, dict[str, Any]]:
     """Read some days with one SELECT. Returns what is told of each of them."""
-    extraction = ask(context, source, days)
+    run = run_of(context)
+    extraction = ask(run, source, days)
+    views = list(project.views)
     rows_by_day: dict[date, int] = {}
-    rows = stream(context, source, views, days, extraction, rows_by_day.update, guarded=False)
-    insert(connection, source.name, rows)
+    rows = stream(run, source, views, days, extraction, rows_by_day.update, guarded=False)
+    insert(connection, source.name, rows, project.settings.memory_limit)
     about = {
-        **origin(extraction),
+        **origin(extraction, naming),
         **rows.finish(connection),
         "dagster/column_schema": column_schema(connection, source.name),
         "dagster/storage_kind": "duckdb",
     }
-    say_loaded(context, source.name, extraction)
+    say_loaded(run, source, extraction)
     return {
         day: {**about, "dagster/partition_row_count": count} for day, count in rows_by_day.items()
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from warehouse.assets.naming import Naming
 from warehouse.assets.upstream import column_lineage
 from warehouse.mysql.extract import Extraction, Invalid
 from warehouse.mysql.undated import Outside
@@ -23,6 +24,7 @@ def make_receipt(run_id: str, table: str, extraction: Extraction) -> ledger.Rece
         rows=extraction.rows,
         seconds=round(extraction.seconds, 3),
         bytes=extraction.bytes,
+        server=plan.server.label or None,
         host=plan.server.socket or plan.server.host,
         port=plan.server.port,
         database=plan.server.database,
@@ -45,17 +47,18 @@ def _counted(invalid: Mapping[str, Invalid]) -> dict[str, int]:
     return {column: one.count for column, one in invalid.items()}
 
 
-def origin(extraction: Extraction) -> dict[str, Any]:
+def origin(extraction: Extraction, naming: Naming) -> dict[str, Any]:
     """Return what is known before the first row, for the UI."""
     plan = extraction.plan
     known = {
+        "server": plan.server.label,
         "binlog_position": plan.binlog,
         "gtid": plan.gtid,
         "source_version": plan.version,
         "hidden_columns": plan.hidden,
         "instant": extraction.instant.words if extraction.instant else None,
     }
-    lineage = column_lineage(plan)
+    lineage = column_lineage(plan, naming)
     return {
         "source": f"{plan.server.address}/{plan.named.strip('`')}",
         "server_version": plan.server_version,

@@ -9,7 +9,7 @@ from datetime import date
 from functools import cache, partial
 
 from warehouse.assets.source_queries import calendar_of, query_of
-from warehouse.assets.source_server import source_server
+from warehouse.assets.source_server import server_of
 from warehouse.console.text import counted
 from warehouse.days.fingerprint import changed_days, surely_changed
 from warehouse.days.ranges import all_days, ranges
@@ -20,7 +20,6 @@ from warehouse.mysql.plan import Days, describe
 from warehouse.mysql.undated import NOTHING, Outside
 from warehouse.project.quoting import quoted
 from warehouse.project.source_files import Source
-from warehouse.settings import load_settings
 from warehouse.store import cached_days, snapshots
 from warehouse.store.stream import changed_columns
 
@@ -125,7 +124,7 @@ def compare(
     Raises:
         WarehouseError: MySQL cannot be asked, or the source does not tell which days changed.
     """
-    settings = load_settings()
+    settings = source.settings
     assert source.days
     first, last = calendar_of(source).span
     days = all_days(first, last)
@@ -137,7 +136,7 @@ def compare(
             todo="Add `-- updated: updated_at`, the column with the time of a row's last change, "
             f"or reload days by name: just materialize {source.name} --partition DAY",
         )
-    plan = describe(source_server(settings, say), query_of(source))
+    plan = describe(server_of(source, say), query_of(source))
     key = source.key or tuple(column.name for column in plan.columns if column.key)
     if not key:
         raise WarehouseError(

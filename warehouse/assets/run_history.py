@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from warehouse.settings import ROOT
+from warehouse.settings import DAGSTER_FILE, SHIPPED, project_folder
 
 if TYPE_CHECKING:
     import dagster as dg
+    from dagster._core.instance.ref import InstanceRef
 
 STALE_SENSOR = "stale_sources"
 DAEMON = "ASSET"
@@ -32,7 +33,7 @@ ERRORS = "errors"
 def home() -> Path:
     """Return the folder of the history."""
     given = os.environ.get("DAGSTER_HOME")
-    return Path(given) if given else ROOT / ".dagster"
+    return Path(given) if given else project_folder() / ".dagster"
 
 
 def there() -> bool:
@@ -48,20 +49,30 @@ NOT_CAPTURED = {
 which answer Ctrl-C with a trace each."""
 
 
+def instance_ref(overrides: Mapping[str, Any] | None = None) -> InstanceRef:
+    """Return how Dagster opens the history: by the `dagster.yaml` of its folder, of the project
+    folder where there is no `DAGSTER_HOME`, or by ours.
+
+    Relative paths in the file count from the working folder: be in the project folder.
+    """
+    from dagster._core.instance.ref import InstanceRef
+
+    config = home() if os.environ.get("DAGSTER_HOME") else project_folder()
+    if not os.environ.get("DAGSTER_HOME") and not (config / DAGSTER_FILE).is_file():
+        config = SHIPPED
+    return InstanceRef.from_dir(str(home()), config_dir=str(config), overrides=overrides)
+
+
 @contextmanager
 def history() -> Iterator[dg.DagsterInstance]:
     """Open the run history that `just dev` shows too."""
     import dagster as dg
-    from dagster._core.instance.ref import InstanceRef
 
-    folder = os.environ.get("DAGSTER_HOME") or str(ROOT)
-    with chdir(ROOT):  # the relative paths in dagster.yaml count from here
+    with chdir(project_folder()):
         home().mkdir(parents=True, exist_ok=True)
         # Two processes that make the history's tables at the same moment trip over each other.
         with FileLock(home() / "lock"):
-            instance = dg.DagsterInstance.from_ref(
-                InstanceRef.from_dir(folder, overrides={"compute_logs": NOT_CAPTURED})
-            )
+            instance = dg.DagsterInstance.from_ref(instance_ref({"compute_logs": NOT_CAPTURED}))
             # Each is made when it is first asked for.
             assert instance.run_storage and instance.event_log_storage
             assert instance.schedule_storage

@@ -1,35 +1,38 @@
 """What `just dev` watches: stale sources, and, if it is switched on, days that changed."""
 
-import warnings
 from collections.abc import Iterator
 from datetime import date
 
 import dagster as dg
 
 from warehouse.assets.jobs import REFRESH, run_config
+from warehouse.assets.naming import Naming
 from warehouse.assets.refresh import difference
+from warehouse.assets.run_history import STALE_SENSOR
 from warehouse.errors import step
 from warehouse.project.project import Project
 
-# Sources without a loader are selected by a parameter in beta; what is used of it here is tested.
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
-
 ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
-stale_sources = dg.AutomationConditionSensorDefinition(
-    "stale_sources",
-    target=dg.AssetSelection.all(include_sources=True),
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Reloads a source whose freshness policy is broken: one run an expiry, tried "
-    "again at the next tick if it failed. Never makes a first load.",
-)
+
+def build_stale_sources(project: Project, naming: Naming) -> dg.AutomationConditionSensorDefinition:
+    """Make the sensor that has stale sources loaded again."""
+    return dg.AutomationConditionSensorDefinition(
+        naming.part(STALE_SENSOR),
+        target=dg.AssetSelection.assets(*(naming.key(source.name) for source in project.sources)),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Reloads a source whose freshness policy is broken: one run an expiry, tried "
+        "again at the next tick if it failed. Never makes a first load.",
+    )
 
 
-def build_changed_days(project: Project) -> dg.SensorDefinition:
+def build_changed_days(project: Project, naming: Naming) -> dg.SensorDefinition:
     """Make the sensor that has changed days loaded again, of every source that tells them."""
+    job = naming.part(REFRESH)
 
     @dg.sensor(
-        job_name=REFRESH,
+        name=naming.part("changed_days"),
+        job_name=job,
         minimum_interval_seconds=300,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Asks MySQL for a fingerprint of each day, and has those that differ from the "
@@ -40,7 +43,7 @@ def build_changed_days(project: Project) -> dg.SensorDefinition:
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         """Ask once an interval, unless the run of the last time still goes on."""
         asked_before = dg.RunsFilter(
-            job_name=REFRESH,
+            job_name=job,
             statuses=[status for status in dg.DagsterRunStatus if status not in ENDED],
         )
         if context.instance.get_runs_count(asked_before):

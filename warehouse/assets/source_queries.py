@@ -5,7 +5,6 @@ from __future__ import annotations
 from warehouse.days.calendar import Calendar
 from warehouse.mysql.query import SourceQuery
 from warehouse.project.source_files import Source
-from warehouse.settings import load_settings
 
 
 def query_of(source: Source) -> SourceQuery:
@@ -16,4 +15,4 @@ def query_of(source: Source) -> SourceQuery:
 def calendar_of(source: Source) -> Calendar:
     """Return the days that a source has."""
     assert source.days
-    return Calendar(source.start or load_settings().daily_start, source.days.zone)
+    return Calendar(source.start or source.settings.daily_start, source.days.zone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,7 +21,7 @@ from warehouse.errors import (
     unexpected,
 )
 from warehouse.mysql.url import parse_url
-from warehouse.settings import Settings
+from warehouse.settings import Settings, load_settings
 
 KEPT = 20
 """So many files stay: an error every minute does not fill the disk."""
@@ -45,7 +46,10 @@ def for_people(doing: str, error: BaseException) -> WarehouseError:
 
 def _kept(error: BaseException) -> str:
     """Write an error's whole text into a file, and say which."""
-    folder = home() / ERRORS
+    try:
+        folder = home() / ERRORS
+    except WarehouseError:  # there is no project folder
+        folder = Path(tempfile.gettempdir()) / f"warehouse-{ERRORS}"
     file = folder / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S.%f}-{os.getpid()}.txt"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -81,11 +85,13 @@ def redacted(text: str) -> str:
 
 def _urls() -> Iterator[str]:
     names = [name for name in Settings.model_fields if "url" in name]
-    with suppress(ValueError):  # what cannot be read holds no more than the environment does
-        settings = Settings()
+    with suppress(WarehouseError):  # what cannot be read holds no more than the environment does
+        settings = load_settings()
         for name in names:
             if value := getattr(settings, name):
                 yield value.get_secret_value()
+        for url in settings.further_mysql_urls.values():
+            yield url.get_secret_value()
     for name, value in os.environ.items():
         if name.upper().startswith("WAREHOUSE_") and "_URL" in name.upper() and value:
             yield value

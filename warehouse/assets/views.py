@@ -9,13 +9,16 @@ import dagster as dg
 import duckdb
 
 from warehouse.assets.code_links import code_link
+from warehouse.assets.naming import Naming, table_of
 from warehouse.console.text import counted
 from warehouse.errors import WarehouseError, step
 from warehouse.project.lineage import Column, trace
+from warehouse.project.project import Project
 from warehouse.project.view_files import View
-from warehouse.settings import Settings, load_settings
+from warehouse.settings import Settings
 from warehouse.store import preview, run_snapshot
-from warehouse.store.io_manager import column_schema, next_snapshot
+from warehouse.store.handlers import column_schema
+from warehouse.store.io_manager import next_snapshot
 from warehouse.store.views import (
     Written,
     column_comments,
@@ -30,7 +33,7 @@ PREVIEW_SECONDS = 1.0
 """What the first rows of a run's views and their numbers may take together: they are computed."""
 
 
-def build_views(views: list[View], sources: Collection[str]) -> dg.AssetsDefinition:
+def build_views(project: Project, naming: Naming) -> dg.AssetsDefinition:
     """Make one asset of each view. They run together, or any subset of them.
 
     The specs are virtual: a refreshed source does not make a view stale, for it holds no data;
@@ -38,14 +41,15 @@ def build_views(views: list[View], sources: Collection[str]) -> dg.AssetsDefinit
     """
     # Virtual specs are a preview; what is used of them here is tested.
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-    assets = {*sources, *(view.name for view in views)}
+    views = list(project.views)
+    assets = {*project.by_name, *(view.name for view in views)}
 
     @dg.multi_asset(
-        name=run_snapshot.VIEWS,
+        name=naming.part(run_snapshot.VIEWS),
         specs=[
             dg.AssetSpec(
-                view.name,
-                deps=sorted(view.reads & assets),
+                naming.key(view.name),
+                deps=[naming.key(name) for name in sorted(view.reads & assets)],
                 group_name=view.group,
                 description=view.description,
                 owners=view.owners,
@@ -60,14 +64,14 @@ def build_views(views: list[View], sources: Collection[str]) -> dg.AssetsDefinit
         can_subset=True,
     )
     def build(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        selected = {key.to_user_string() for key in context.selected_asset_keys}
+        selected = {table_of(key) for key in context.selected_asset_keys}
         chosen = [view for view in views if view.name in selected]
-        settings = load_settings()
+        settings = project.settings
         began = time.monotonic()
         names = ", ".join(view.name for view in chosen)
         with step(f"Writing the views {names}"):
             done = _write(context, settings, views, chosen)
-            run_snapshot.note_done(context.run.run_id, run_snapshot.VIEWS)
+            run_snapshot.note_done(settings.path, context.run.run_id, run_snapshot.VIEWS)
         written, failed = done.written, done.failed
         seconds = time.monotonic() - began
         unchanged = len(chosen) - len(written) - len(failed)
@@ -78,10 +82,11 @@ def build_views(views: list[View], sources: Collection[str]) -> dg.AssetsDefinit
         )
         with step(f"Describing the views {names}"):
             whole = [view for view in chosen if view.name not in failed]
-            described = _describe(context, settings, whole, assets)
+            described = _describe(context, settings, whole, assets, naming)
         for view, metadata in described:
             yield dg.MaterializeResult(
-                asset_key=view.name, metadata={"written": view.name in written, **metadata}
+                asset_key=naming.key(view.name),
+                metadata={"written": view.name in written, **metadata},
             )
         if failed:
             first = next(iter(failed.values()))
@@ -111,7 +116,7 @@ def _write(
     lost = names & same & broken.keys()
     if not gone and not lost and names <= same:
         return Written([], {})
-    with next_snapshot(context, "views") as connection:
+    with next_snapshot(context, settings, "views") as connection:
         for name in lost:
             drop_view(connection, name)
         done = write_views(connection, views, only=names - lost)
@@ -123,6 +128,7 @@ def _describe(
     settings: Settings,
     views: list[View],
     assets: Collection[str],
+    naming: Naming,
 ) -> list[tuple[View, dict[str, Any]]]:
     """Return what the UI shows of views that are in the newest snapshot."""
     with (
@@ -135,7 +141,7 @@ def _describe(
                 view,
                 {
                     **_columns(
-                        context, view, column_schema(connection, view.name), columns, assets
+                        context, view, column_schema(connection, view.name), columns, assets, naming
                     ),
                     "dagster/table_name": f"warehouse.main.{view.name}",
                     "dagster/storage_kind": "duckdb",
@@ -153,6 +159,7 @@ def _columns(
     schema: dg.TableSchema,
     tables: Mapping[str, Collection[str]],
     assets: Collection[str],
+    naming: Naming,
 ) -> dict[str, Any]:
     """Return a view's columns, and the columns of assets that they are made of."""
     found = trace(view.sql, [column.name for column in schema.columns], tables)
@@ -169,7 +176,7 @@ def _columns(
         ),
         "dagster/column_lineage": dg.TableColumnLineage(
             {
-                name: [dg.TableColumnDep(source.table, source.name) for source in each]
+                name: [dg.TableColumnDep(naming.key(source.table), source.name) for source in each]
                 for name, each in sources.items()
             }
         ),

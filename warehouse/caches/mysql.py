@@ -220,7 +220,7 @@ class SmartMySQLIOManager(FixedConfig):
                 safe="Nothing was asked of any server.",
                 todo="Set it to the URL of an account that may write: docs/caches.md.",
             )
-        return MySQLCache(parse_url(url, SETTING))
+        return MySQLCache(parse_url(url, SETTING, settings.folder))
 
 
 def _table_of(context: dg.OutputContext | dg.InputContext) -> tuple[str, str]:

@@ -4,7 +4,7 @@ see `exit_codes`.
 
 import click
 
-from warehouse.cli import build, doctor, query, sample, snapshots, status
+from warehouse.cli import add, build, doctor, init, query, sample, snapshots, status, tables
 from warehouse.cli import dev as develop
 
 
@@ -18,6 +18,9 @@ def main() -> None:
 
 
 for command in (
+    init.init,
+    tables.tables,
+    add.add,
     build.materialize,
     build.refresh,
     develop.dev,

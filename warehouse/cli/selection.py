@@ -26,8 +26,15 @@ def select(
         project: What they were made of.
 
     Raises:
-        WarehouseError: it names what is not there.
+        WarehouseError: it names what is not there, or the project is empty.
     """
+    if not project.sources and not project.views:
+        raise WarehouseError(
+            "There is nothing to build yet: sql/sources/ holds no file.",
+            safe="Nothing was run.",
+            todo="`just tables` lists what there is in MySQL, `just add TABLE` writes the file of "
+            "a source.",
+        )
     graph = defs.resolve_asset_graph()
     wrong = WarehouseError(
         f"{selection} selects no asset.",

@@ -1,9 +1,12 @@
-"""A quicker start of the commands that need Dagster."""
+"""A quicker start and end of the commands that need Dagster."""
 
 from __future__ import annotations
 
 import atexit
 import gc
+import os
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,5 +22,19 @@ def importing_dagster() -> Iterator[None]:
         yield
     finally:
         gc.freeze()
-        atexit.register(gc.unfreeze)  # DuckDB complains of what is never let go
         gc.enable()
+
+
+def end_process(left: SystemExit) -> None:
+    """End the process as `sys.exit` does, but do not take its memory apart: that takes a second.
+
+    Args:
+        left: What `sys.exit` raised, with the exit code.
+    """
+    if "dagster" not in sys.modules or not isinstance(left.code, int | None):
+        raise left
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(left.code or 0)

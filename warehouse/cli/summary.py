@@ -10,7 +10,7 @@ import dagster as dg
 
 from warehouse.console.text import counted
 from warehouse.definitions import project
-from warehouse.settings import ROOT, load_settings
+from warehouse.settings import load_settings
 from warehouse.store import snapshots
 
 
@@ -38,7 +38,8 @@ def print_summary(
     snapshot = snapshots.newest(settings.path)
     assert snapshot is not None
     size = snapshot.file.stat().st_size
-    shown = settings.path.relative_to(ROOT) if settings.path.is_relative_to(ROOT) else settings.path
+    path, folder = settings.path, settings.folder
+    shown = path.relative_to(folder) if path.is_relative_to(folder) else path
     answer = {0: no_rows, 1: "MySQL was asked for the rows once"}.get(
         selects, f"MySQL was asked for rows {selects} times"
     )

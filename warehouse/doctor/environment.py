@@ -20,16 +20,15 @@ from warehouse.assets import run_history as runs
 from warehouse.console.text import counted
 from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, failure, ok, warning
-from warehouse.settings import ROOT
+from warehouse.settings import DAGSTER_FILE, ROOT, project_folder
+from warehouse.store import file_system, reflink, snapshots, spare, staging, tampering
 from warehouse.store import open_files as holders
-from warehouse.store import snapshots, staging, tampering
 
 TIMES = 3
 """A refresh needs so many times the warehouse's size for a moment."""
 
 LOCK = ROOT / "requirements.lock"
 SHOWN = ("dagster", "duckdb", "pymysql", "pyarrow", "pandas")
-MOUNTS = Path("/proc/mounts")
 NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "gluster", "lustre", "fuse.")
 """How the types of network drives begin."""
 
@@ -38,7 +37,7 @@ def folder(case: Case) -> Iterator[Finding]:
     """See that the warehouse's folder can do what a snapshot needs. Tried in a folder beside it."""
     snapshots.check_name(case.settings.path)
     beside = _existing(case.settings.path.parent)
-    kind = _file_system(beside)
+    kind = file_system.kind(beside)
     if kind and kind.startswith(NETWORK):
         yield warning(
             f"{beside} is on a network drive ({kind}), where locks and links are not to be "
@@ -48,6 +47,7 @@ def folder(case: Case) -> Iterator[Finding]:
     try:
         with tempfile.TemporaryDirectory(prefix=".doctor-", dir=beside) as name:
             _try_out(Path(name))
+            start = how_a_write_starts(Path(name))
     except OSError as error:
         yield failure(
             f"{beside} cannot hold a warehouse: {error.strerror or error}.",
@@ -55,6 +55,26 @@ def folder(case: Case) -> Iterator[Finding]:
         )
         return
     yield ok(f"{beside} can be written; links and locks work{f' ({kind})' if kind else ''}.")
+    yield ok(start)
+
+
+def how_a_write_starts(folder: Path) -> str:
+    """Say what a write costs on the file system of a folder before anything is written.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    if reflink.clones(folder):
+        return "A write starts from a clone: it takes the time and the room of what changes."
+    if spare.works_in(folder):
+        return (
+            "A write starts from a spare file, since this file system does not clone: it takes the "
+            "time of what changes, and the disk holds one file more than there are snapshots."
+        )
+    return (
+        "A write starts from a full copy, since this file system does not clone and tells nothing "
+        "of who has a file open: it takes the time of a copy of the warehouse."
+    )
 
 
 def _try_out(here: Path) -> None:
@@ -80,19 +100,6 @@ def _try_out(here: Path) -> None:
 
 def _existing(path: Path) -> Path:
     return next(part for part in (path, *path.parents) if part.exists())
-
-
-def _file_system(path: Path) -> str | None:
-    """Return the type of the file system that holds a path, where Linux tells."""
-    if not MOUNTS.exists():
-        return None
-    best, kind = 0, None
-    for line in MOUNTS.read_text().splitlines():
-        _, point, type_, *_ = line.split(" ")
-        point = point.replace("\\040", " ")
-        if path.resolve().is_relative_to(point) and len(point) >= best:
-            best, kind = len(point), type_
-    return kind
 
 
 def disk(case: Case) -> Iterator[Finding]:
@@ -159,7 +166,7 @@ def leftovers(case: Case) -> Iterator[Finding]:
     house = path.parent / snapshots.FOLDER
     found = [*_staging(path, house), *_numbers(path, house, case.settings.keep_snapshots)]
     yield from found or [ok("Nothing is left over from a write.")]
-    yield from _pickles()
+    yield from _pickles(case.settings.folder)
 
 
 def _staging(path: Path, house: Path) -> Iterator[Finding]:
@@ -203,8 +210,8 @@ def _numbers(path: Path, house: Path, keep: int) -> Iterator[Finding]:
         )
 
 
-def _pickles() -> Iterator[Finding]:
-    pickles = ROOT / ".dagster" / "pickles"
+def _pickles(folder: Path) -> Iterator[Finding]:
+    pickles = folder / ".dagster" / "pickles"
     if pickles.exists():
         yield ok(
             f"{pickles} holds {_size(pickles)} of the I/O manager pickle_cache; what is not used "
@@ -262,11 +269,12 @@ def history(_: Case) -> Iterator[Finding]:
             f"DAGSTER_HOME is {home}, which is not the whole path of a folder that is there.",
             "Make the folder, or unset DAGSTER_HOME: the history is then in .dagster here.",
         )
-    elif given and not (home / "dagster.yaml").exists():
+    elif given and not (home / DAGSTER_FILE).exists():
         yield warning(
             f"DAGSTER_HOME is {home}, without a dagster.yaml: Dagster's defaults hold there, its "
             "telemetry included.",
-            f"Copy dagster.yaml there, or unset DAGSTER_HOME: the history is then in {ROOT}.",
+            "Copy dagster.yaml there, or unset DAGSTER_HOME: the history is then in "
+            f"{project_folder()}.",
         )
     elif not os.access(_existing(home), os.W_OK):
         yield failure(f"{home} cannot be written.", "Make it writable: each run is noted there.")

@@ -84,7 +84,7 @@ def check_columns(plan: Plan, key: tuple[str, ...], updated: str) -> None:
     time = plan.column(updated)
     if time is None or not time.has_days or not all(plan.column(name) for name in key):
         raise WarehouseError(
-            f"{plan.query.at(1)}: {plan.named} needs a date in `{updated}`, and {named}, to tell "
+            f"{plan.query.place}: {plan.named} needs a date in `{updated}`, and {named}, to tell "
             "which days changed.",
             safe=SAFE,
             todo=todo,
@@ -94,7 +94,7 @@ def check_columns(plan: Plan, key: tuple[str, ...], updated: str) -> None:
         kind = _kind(column)
         if kind not in _KEYS and kind not in _DATED:
             raise WarehouseError(
-                f"{plan.query.at(1)}: the key `{name}` of {plan.named} is of the type "
+                f"{plan.query.place}: the key `{name}` of {plan.named} is of the type "
                 f"{column.mysql_type}, whose values MySQL and DuckDB do not write alike: which "
                 "days changed cannot be told.",
                 safe=SAFE,

@@ -203,8 +203,8 @@ class Extraction:
         for number, text in warnings:
             if number in _CUT:
                 raise WarehouseError(
-                    f"MySQL at {self.plan.server.name} changed values of the result: "
-                    f"{_CUT[number]} ({text}).",
+                    f"{self.plan.query.place}: MySQL at {self.plan.server.name} changed values of "
+                    f"the result: {_CUT[number]} ({text}).",
                     safe=SAFE,
                     todo="Ask for a larger max_allowed_packet, or leave the column out.",
                 )

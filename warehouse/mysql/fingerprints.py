@@ -79,7 +79,7 @@ class Asked:
     recipe: Recipe
     _counts: tuple[_Count, ...]
     _outside: Callable[[list[tuple[Any, ...]]], Outside]
-    _server: Server
+    _plan: Plan
 
     def counted(self, say: Callable[[str], None]) -> Counted:
         """Wait for MySQL to count.
@@ -102,7 +102,7 @@ class Asked:
             if now - said >= PATIENCE_SECONDS:
                 said = now
                 say(f"MySQL still counts the rows of each day: {now - began:.0f} s so far.")
-        with plain_errors(self._server):
+        with plain_errors(self._plan.server, self._plan.query.place):
             failed = [answer for answer in answers if answer.done() and answer.exception()]
             groups = [group for answer in failed or answers for group in answer.result()]
         newest = self.newest or {day: _moment(value) for day, _, _, value in _dated(groups)}
@@ -146,7 +146,7 @@ def ask_days(
         connection = opened.enter_context(connect(plan.server, budget_seconds=budget_seconds))
         counting = [connection]
         newest: dict[date, datetime | None] | None = None
-        with plain_errors(plan.server):
+        with plain_errors(plan.server, plan.query.place):
             wait_as_long_as_it_takes(connection)
             found = indexes(connection, plan.table)
             unique = [index.columns for index in found if index.unique]
@@ -192,7 +192,7 @@ def ask_days(
                 for connection, sql in zip(counting, asked, strict=True)
             )
             try:
-                yield Asked(newest, recipe, counts, outside, plan.server)
+                yield Asked(newest, recipe, counts, outside, plan)
             finally:
                 for one in counts:
                     if not one.groups.done():

@@ -202,7 +202,7 @@ def make_plan(connection: Connection[Any], server: Server, query: SourceQuery) -
     Raises:
         WarehouseError: MySQL does not take the query, or a column's type has no rule; names it.
     """
-    with plain_errors(server):
+    with plain_errors(server, query.place):
         version, now = map(str, rows(connection, "SELECT VERSION(), NOW(6)")[0])
         clock = optional(connection, _CLOCK)
         now_there = str(clock[0][0]) if clock and clock[0][0] else now
@@ -264,7 +264,7 @@ def check_days(plan: Plan, name: str) -> None:
     column = plan.column(name)
     if column is None or not column.has_days:
         raise WarehouseError(
-            f"{plan.query.at(1)}: {plan.named} has no column `{name}` of the type DATE, DATETIME "
+            f"{plan.query.place}: {plan.named} has no column `{name}` of the type DATE, DATETIME "
             f"or TIMESTAMP{f': it is {column.mysql_type}' if column else ''}.",
             safe=SAFE,
             todo="Correct the note days, or have the SELECT bring such a column.",

@@ -54,6 +54,11 @@ class SourceQuery:
         table = self.facts.plain_of
         return f"`{table.name}`" if table else self.name
 
+    @property
+    def place(self) -> str:
+        """Where it begins."""
+        return self.at(1)
+
     def tables(self, database: str) -> list[TableKey]:
         """Return the tables that it names; without a database they are in this one."""
         return sorted((t.database or database, t.name) for t in self.facts.reads or ())
@@ -178,8 +183,7 @@ def _explained(
                     safe=SAFE,
                     todo="Correct the file, or ask for SELECT on the table.",
                 )
-    told = translate(error, server)
-    return WarehouseError(f"{query.at(1)}: {told.what}", safe=told.safe, todo=told.todo)
+    return translate(error, server, query.place)
 
 
 def _close(name: str, known: Iterable[str]) -> str:

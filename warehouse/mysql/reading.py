@@ -42,6 +42,7 @@ class Reading:
     ) -> None:
         self.warnings: list[tuple[int, str]] = []
         self._server = plan.server
+        self._place = plan.query.place
         self._differs = plan.differs
         self._decoders = [column.rule.decode for column in plan.columns]
         self._sql = sql
@@ -118,7 +119,7 @@ class Reading:
                 continue
             self._watch.heard()
             if isinstance(item, BaseException):
-                with plain_errors(self._server):
+                with plain_errors(self._server, self._place):
                     raise item
             return item
 

@@ -49,6 +49,10 @@ _MEANINGS: dict[int, tuple[str, str]] = {
         "has answered this account as often as it may ask within an hour",
         "Run again in an hour, or ask the DBA to raise the account's limit.",
     ),
+    1242: (
+        "says that a subquery gives more than one row",
+        "Have it give one: a condition on a key, an aggregate, LIMIT 1.",
+    ),
     1317: ("was told by somebody to stop the query", "Ask the DBA why, and run again."),
     1356: (
         "says that a view is broken, or that a right to what it reads is lacking",
@@ -62,6 +66,10 @@ _MEANINGS: dict[int, tuple[str, str]] = {
     1449: (
         "says that the account as which a view runs is gone",
         "Ask the DBA to give the view another DEFINER, or SQL SECURITY INVOKER.",
+    ),
+    1690: (
+        "cannot compute a value: it does not fit its type",
+        "CAST what it is computed from to a wider type, such as DECIMAL(65, 0).",
     ),
     1862: (
         "says that the password of this account has expired",
@@ -90,10 +98,15 @@ _MEANINGS: dict[int, tuple[str, str]] = {
     ),
     3032: ("lets only administrators in for now (offline mode)", "Ask the DBA, or try later."),
     3118: ("has locked this account", "Ask the DBA to unlock it (ALTER USER … ACCOUNT UNLOCK)."),
+    3141: (
+        "cannot read a value as JSON",
+        "Leave such rows out, or have NULL there: IF(JSON_VALID(x), …, NULL).",
+    ),
     3159: ("accepts connections over TLS only", "Add ?ssl_mode=required to WAREHOUSE_MYSQL_URL."),
 }
+_LOST = 2013
 _SAME_AS = {
-    **dict.fromkeys((1053, 1152, 1158, 1159, 1160, 1161, 1927, 4031), 2013),
+    **dict.fromkeys((1053, 1152, 1158, 1159, 1160, 1161, 1927, 4031), _LOST),
     # Of plugins: not loaded in the server, unknown to the driver, of several factors.
     **dict.fromkeys((1251, 1275, 1524, 3955), 2059),
     **{1698: 1045, 1820: 1862, 3024: 1969, 4151: 3118, 4166: 3118},
@@ -101,6 +114,8 @@ _SAME_AS = {
 _MALFORMED = 2027
 _TLS = re.compile(r"CERTIFICATE_VERIFY|^.{0,40}SSL|requires secure connection")
 _UNKNOWN = ("answered with an error", "If the text does not help, show it to the DBA.")
+_CLIENT = range(2000, 3000)
+"""The numbers of what goes wrong between here and the server."""
 _GARBLED = (
     "sent an answer that cannot be read",
     "Check that host and port are those of a MySQL or MariaDB server, and what stands between "
@@ -121,12 +136,25 @@ def error_number(error: BaseException) -> int:
     return error.args[0] if error.args and isinstance(error.args[0], int) else 0
 
 
-def translate(error: BaseException, server: Server) -> WarehouseError:
-    """Say in plain words what a driver's error means."""
+def translate(error: BaseException, server: Server, place: str = "") -> WarehouseError:
+    """Say in plain words what a driver's error means.
+
+    Args:
+        error: What was raised.
+        server: Where.
+        place: Where the query stands that was asked; named if the server refuses or ends the query,
+            and not if the connection is lost.
+    """
     text = quoted_from(server.redact(str(error.args[-1] if error.args else error)))
     meaning, todo = _meaning(error, text, server)
     said = f": {text}" if text else ""
-    return WarehouseError(f"MySQL at {server.name} {meaning}{said}", safe=SAFE, todo=todo)
+    where = f"{place}: " if place and _of_the_query(error) else ""
+    return WarehouseError(f"{where}MySQL at {server.name} {meaning}{said}", safe=SAFE, todo=todo)
+
+
+def _of_the_query(error: BaseException) -> bool:
+    number = error_number(error)
+    return number not in (0, *_CLIENT) and _SAME_AS.get(number) != _LOST
 
 
 def _meaning(error: BaseException, text: str, server: Server) -> tuple[str, str]:
@@ -146,17 +174,21 @@ def _meaning(error: BaseException, text: str, server: Server) -> tuple[str, str]
 
 
 @contextmanager
-def plain_errors(server: Server) -> Iterator[None]:
+def plain_errors(server: Server, place: str = "") -> Iterator[None]:
     """Turn a driver's errors into ones for people, without the driver's trace behind them.
 
     What else fails inside is an answer that nobody foresaw; its trace is kept.
+
+    Args:
+        server: Where.
+        place: Where the query stands that is asked inside, see `translate`.
     """
     try:
         yield
     except WarehouseError:
         raise
     except (pymysql.MySQLError, OSError, RuntimeError) as error:
-        raise translate(error, server) from None
+        raise translate(error, server, place) from None
     except Exception as error:
         meaning, todo = _GARBLED
         text = quoted_from(server.redact(f"{type(error).__name__}: {error}"))

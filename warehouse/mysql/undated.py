@@ -128,7 +128,7 @@ def count_outside(plan: Plan, days: Days, *, comment: str, budget_seconds: float
     """
     with (
         connect(plan.server, budget_seconds=budget_seconds) as connection,
-        plain_errors(plan.server),
+        plain_errors(plan.server, plan.query.place),
     ):
         wait_as_long_as_it_takes(connection)
         return ask_outside(connection, plan, days, comment)

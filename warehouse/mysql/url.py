@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote
 
 from sqlalchemy.engine import make_url
 
 from warehouse.errors import WarehouseError
-from warehouse.settings import ROOT
 
 TLS_MODES = ("disabled", "preferred", "required", "verify_ca", "verify_identity")
 """As in MySQL's own clients: https://dev.mysql.com/doc/refman/en/connection-options.html"""
@@ -43,7 +43,11 @@ _FORM = re.compile(
 
 @dataclass(frozen=True)
 class Server:
-    """One MySQL database: how to reach it, and how to name it to people."""
+    """One MySQL database: how to reach it, and how to name it to people.
+
+    Attributes:
+        label: Its name in source files; empty for the usual one.
+    """
 
     host: str
     port: int
@@ -56,11 +60,13 @@ class Server:
     key: str | None = None
     socket: str | None = None
     compressed: bool = False
+    label: str = ""
 
     @property
     def name(self) -> str:
         """How people call it: never with the password."""
-        return f"{self.user}@{self.socket or f'{self.host}:{self.port}'}/{self.database}"
+        address = f"{self.user}@{self.socket or f'{self.host}:{self.port}'}/{self.database}"
+        return f"{self.label} ({address})" if self.label else address
 
     @property
     def address(self) -> str:
@@ -79,7 +85,7 @@ class Server:
         return text
 
 
-def parse_url(url: str, setting: str = SETTING) -> Server:
+def parse_url(url: str, setting: str = SETTING, folder: Path = Path()) -> Server:
     """Read a SQLAlchemy-style URL, TLS and compression as query parameters.
 
     `ssl_mode` is one of `TLS_MODES`; with only `ssl_ca` given it is `verify_identity`, as in
@@ -88,6 +94,7 @@ def parse_url(url: str, setting: str = SETTING) -> Server:
     Args:
         url: The value of the setting.
         setting: The setting's name, for the errors.
+        folder: Where the paths of files in it count from: that of the project.
 
     Raises:
         WarehouseError: not such a URL, or one whose parts cannot be told apart for certain: then
@@ -103,8 +110,8 @@ def parse_url(url: str, setting: str = SETTING) -> Server:
     if (parsed.port or 0) > HIGHEST_PORT:
         raise _unusable(setting, f"has a port above {HIGHEST_PORT}")
     options = {
-        # Files count from the root, as in all settings: runs change the working folder.
-        key: str(ROOT / str(value)) if key in FILES else str(value)
+        # Runs change the working folder.
+        key: str(folder.absolute() / str(value)) if key in FILES else str(value)
         for key, value in parsed.query.items()
     }
     if unknown := sorted(set(options) - set(PARAMETERS)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from keyword import kwlist
 from pathlib import Path
@@ -12,6 +12,7 @@ from warehouse.errors import WarehouseError
 from warehouse.project.check_files import load_checks
 from warehouse.project.source_files import FOLDER, Source, load_sources
 from warehouse.project.view_files import View, load_views, shown
+from warehouse.settings import PACKAGE, Settings, load_settings
 
 BOOKKEEPING = ("loads", "cached_days", "snapshots")
 """The tables that the warehouse keeps beside those of the sources; views and checks may read them.
@@ -34,14 +35,21 @@ class Project:
     """The files of a project.
 
     Attributes:
+        home: Its folder; None for the repository.
         sources: In the order of their names.
         views: In an order in which they can be created.
         checks: Each with the asset that it checks as its group.
     """
 
+    home: Path | None
     sources: tuple[Source, ...]
     views: tuple[View, ...]
     checks: tuple[View, ...]
+
+    @property
+    def settings(self) -> Settings:
+        """Its settings, read now: those of the environment, and of the folder's `.env`."""
+        return load_settings(self.home)
 
     @cached_property
     def by_name(self) -> Mapping[str, Source]:
@@ -63,38 +71,28 @@ def load_project(home: Path | None = None) -> Project:
     """Read all files.
 
     Args:
-        home: The folder that holds `sql/` and `checks/`; None for the sample's, in this package.
+        home: The folder that holds `sql/` and `checks/`; None to find it, as the settings do.
+            Where there is none it is the repository: the sample's files, in this package.
 
     Raises:
         WarehouseError: a file is wrong, or two do not fit together; names file and line.
     """
-    root = home or Path(__file__).parents[1]
+    home = load_settings(home).home
+    root = home or PACKAGE
     sql, checks = root / "sql", root / "checks"
     if not sql.is_dir():
         raise WarehouseError(
             f"There is no folder {sql}.",
             todo="Correct WAREHOUSE_HOME: it names the folder that holds sql/ and checks/.",
         )
-    sources = load_sources(sql / FOLDER)
+    sources = [replace(source, home=home) for source in load_sources(sql / FOLDER)]
     names = [source.name for source in sources]
-    _check_servers(sources)
     _check_names(sources, ())
     views = load_views((*names, *BOOKKEEPING), sql)
     _check_names(sources, views)
     assets = {*names, *(view.name for view in views)}
     found = load_checks(assets, {*assets, *BOOKKEEPING}, checks)
-    return Project(tuple(sources), tuple(views), tuple(found))
-
-
-def _check_servers(sources: Collection[Source]) -> None:
-    for source in sources:
-        if source.server:  # rather no load at all than one from the usual server
-            raise WarehouseError(
-                f"{shown(source.file)}:1: the note from names the server {source.server}, and the "
-                "warehouse reads one server so far.",
-                safe="Nothing was read from any server.",
-                todo="Use a project folder for each server (WAREHOUSE_HOME, WAREHOUSE_MYSQL_URL).",
-            )
+    return Project(home, tuple(sources), tuple(views), tuple(found))
 
 
 def _check_names(sources: Collection[Source], views: Collection[View]) -> None:

@@ -1,7 +1,8 @@
 """The sources: every file under `sql/sources/` is one SELECT in MySQL's dialect.
 
 `sql/sources/mysql_orders.sql` fills the table `mysql_orders`. The comment on top of the file is its
-description; a line `-- days: order_date` in it is a note. What no note says, the settings say.
+description; a line `-- days: order_date` in it is a note. What no note says, the settings say. A
+line `-- # days: order_date` is a remark, which nobody but people reads.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from warehouse.errors import WarehouseError
 from warehouse.project.source_query import NoSelect, QueryFacts, examine, without_end
 from warehouse.project.view_files import OWNER, shown
+from warehouse.settings import Settings, load_settings
 
 FOLDER = "sources"
+REMARK = "#"
 
 _COLUMN = r"(?:`(?:[^`]|``)+`|[^\s,`]+)"
 _NOTES = {
@@ -64,6 +67,7 @@ class Source:
         start: The first day.
         max_shrink: The share of its rows that a load may take from the table.
         server: The name of another server, in lower case; empty for the usual one.
+        home: The folder of the project; None for the repository.
     """
 
     name: str
@@ -80,6 +84,12 @@ class Source:
     start: date | None = None
     max_shrink: float | None = None
     server: str = ""
+    home: Path | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Those of its project, read now."""
+        return load_settings(self.home)
 
     def at(self, line: int = 1) -> str:
         """Name a place in the file as editors link it; lines are those of the SELECT."""
@@ -152,22 +162,51 @@ def _read_comment(file: Path, comment: str) -> tuple[str, Mapping[str, str]]:
     said: list[str] = []
     notes: dict[str, str] = {}
     for number, line in enumerate(comment.splitlines(), 1):
-        words = line.strip().lstrip("-").strip()
-        key, colon, value = (part.strip() for part in words.partition(":"))
+        words = _words(line)
+        key, value = _parted(words)
+        if words.startswith(REMARK):
+            continue
         if key in _NOTES:
             pattern, todo = _NOTES[key]
             if key in notes or not re.fullmatch(pattern, value):
                 what = "is there twice" if key in notes else f"cannot be {value or 'empty'}"
                 raise WarehouseError(f"{shown(file)}:{number}: the note {key} {what}.", todo=todo)
             notes[key] = value
-        elif colon and (close := difflib.get_close_matches(key.lower(), _NOTES, n=1, cutoff=0.75)):
+        elif close := _meant(key):
             raise WarehouseError(
                 f"{shown(file)}:{number}: there is no note {key}.",
-                todo=f"Did you mean {close[0]}? Known are {', '.join(_NOTES)}.",
+                todo=f"Did you mean {close}? Known are {', '.join(_NOTES)}.",
             )
         elif words:
             said.append(words)
     return " ".join(said), notes
+
+
+def is_description(line: str) -> bool:
+    """Whether a line of the comment on top is a part of the description, and nothing else."""
+    words = _words(line)
+    return not words.startswith(REMARK) and _meant(_parted(words)[0]) is None
+
+
+def _words(line: str) -> str:
+    return line.strip().lstrip("-").strip()
+
+
+def _parted(words: str) -> tuple[str, str]:
+    """Return the key and the value of what may be a note; no key without a colon."""
+    key, colon, value = (part.strip() for part in words.partition(":"))
+    return (key, value) if colon else ("", "")
+
+
+def _meant(key: str) -> str | None:
+    """Return the note that is called so, or nearly so."""
+    return next(iter(difflib.get_close_matches(key.lower(), _NOTES, n=1, cutoff=0.75)), None)
+
+
+def noted(column: str) -> str:
+    """Return a column as a note writes it."""
+    plain = re.fullmatch(r"[^\s,`]+", column)
+    return column if plain else "`" + column.replace("`", "``") + "`"
 
 
 def _read(file: Path) -> str:

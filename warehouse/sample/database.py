@@ -11,7 +11,7 @@ from warehouse.sample.tables import DATABASE, Table, TableColumn
 
 INFORMATION_SCHEMA = "information_schema_"
 """Stands before the name of a table of `information_schema`."""
-DESCRIBED = {"columns", "tables"}
+DESCRIBED = {"columns", "statistics", "tables"}
 """The tables of `information_schema` that are held here."""
 
 _FUNCTIONS = (
@@ -41,8 +41,14 @@ CREATE TABLE information_schema_columns (
 _TABLES = """
 CREATE TABLE information_schema_tables (
   table_catalog VARCHAR, table_schema VARCHAR, table_name VARCHAR, table_type VARCHAR,
-  engine VARCHAR, table_rows UBIGINT, avg_row_length UBIGINT, create_time TIMESTAMP,
-  update_time TIMESTAMP, table_comment VARCHAR
+  engine VARCHAR, table_rows UBIGINT, avg_row_length UBIGINT, data_length UBIGINT,
+  index_length UBIGINT, create_time TIMESTAMP, update_time TIMESTAMP, table_comment VARCHAR
+)
+"""
+_STATISTICS = """
+CREATE TABLE information_schema_statistics (
+  table_schema VARCHAR, table_name VARCHAR, non_unique INTEGER, index_name VARCHAR,
+  seq_in_index UINTEGER, column_name VARCHAR, index_type VARCHAR
 )
 """
 
@@ -55,6 +61,7 @@ def load(tables: Sequence[Table]) -> duckdb.DuckDBPyConnection:
         connection.execute(f"CREATE MACRO {function}")
     connection.execute(_COLUMNS)
     connection.execute(_TABLES)
+    connection.execute(_STATISTICS)
     for table in sorted(tables, key=lambda one: one.name):
         types = {column.name: column.duckdb_type for column in table.columns}
         connection.read_csv(
@@ -72,9 +79,13 @@ def _describe(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         connection.execute(f"INSERT INTO information_schema_columns VALUES ({marks})", row)
     connection.execute(
         "INSERT INTO information_schema_tables SELECT 'def', ?, ?, 'BASE TABLE', NULL, count(*), "
-        f'100, NULL, NULL, ? FROM "{table.name}"',
-        [DATABASE, table.name, table.comment],
+        f'100, ?, 0, NULL, NULL, ? FROM "{table.name}"',
+        [DATABASE, table.name, table.csv.stat().st_size, table.comment],
     )
+    for position, name in enumerate(table.key, 1):
+        row = [DATABASE, table.name, 0, "PRIMARY", position, name, "BTREE"]
+        marks = ", ".join("?" * len(row))
+        connection.execute(f"INSERT INTO information_schema_statistics VALUES ({marks})", row)
 
 
 def _details(column: TableColumn) -> list[object]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from warehouse.settings import ROOT
+from warehouse.settings import SHIPPED
 
 DATABASE = "shop"
 
@@ -43,7 +43,7 @@ class Table:
 ORDERS = Table(
     name="orders",
     comment="Orders of the sample shop, with the dirt that real tables have",
-    csv=ROOT / "data" / "orders.csv",
+    csv=SHIPPED / "data" / "orders.csv",
     columns=(
         TableColumn("id", "bigint unsigned", True, "UBIGINT", "Order number"),
         TableColumn("customer_id", "int unsigned", True, "UINTEGER", "Who ordered"),
@@ -72,7 +72,7 @@ ORDERS = Table(
 CUSTOMERS = Table(
     name="customers",
     comment="Customers of the sample shop, with and without orders",
-    csv=ROOT / "data" / "customers.csv",
+    csv=SHIPPED / "data" / "customers.csv",
     columns=(
         TableColumn("id", "int unsigned", False, "UINTEGER", "Customer number"),
         TableColumn("name", "varchar(100)", False, "VARCHAR", "First and last name, as typed"),

@@ -29,7 +29,8 @@ class Receipt:
         seconds: From the query to the last row.
         rows: Rows that came.
         bytes: Bytes of the record batches they came in.
-        host, port, database, source_table: Where from.
+        server, host, port, database, source_table: Where from. The server is named as in the
+            source file; NULL for the usual one.
         binlog_position, gtid: Where the source's binary log stood before the query, if the account
             may know: what was committed by then is in the load.
         source_version: The source table's version before the query, if it could be told.
@@ -48,6 +49,7 @@ class Receipt:
     rows: int
     seconds: float
     bytes: int
+    server: str | None
     host: str
     port: int
     database: str
@@ -70,10 +72,13 @@ TABLE = "loads"
 
 def record(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> None:
     """Add a receipt, in the caller's transaction."""
-    columns = [f'"{field.name}" {_SQL_TYPES[str(field.type)]}' for field in fields(Receipt)]
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({', '.join(columns)})")
-    for column in columns:  # a file of an earlier version may lack some
-        connection.execute(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
+    types = {field.name: _SQL_TYPES[str(field.type)] for field in fields(Receipt)}
+    columns = ", ".join(f'"{name}" {type_}' for name, type_ in types.items())
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns})")
+    present = _columns(connection)
+    for name, type_ in types.items():
+        if name not in present:  # a file of an earlier version may lack some
+            connection.execute(f'ALTER TABLE {TABLE} ADD COLUMN "{name}" {type_}')
     values = asdict(receipt)
     names = ", ".join(f'"{name}"' for name in values)
     marks = ", ".join("map(?, ?)" if isinstance(v, dict) else "?" for v in values.values())
@@ -96,23 +101,26 @@ class LastLoad:
     run_id: str
     source: str
     instant: str | None = None
+    server: str | None = None
 
 
 def last_load(connection: duckdb.DuckDBPyConnection, table: str) -> LastLoad | None:
     """Return the newest load of a table, or None if there was none."""
-    columns = {
-        name
-        for (name,) in connection.execute(
-            "SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [TABLE]
-        ).fetchall()
-    }
+    columns = _columns(connection)
     if "source_version" not in columns:
         return None
+    # A file of an earlier version lacks these.
+    instant, server = (name if name in columns else "NULL" for name in ("instant", "server"))
     found = connection.execute(
         "SELECT started_at, rows, query, source_version, run_id, "
+        f"coalesce({server} || ': ', '') || "
         "host || ':' || port || '/' || database || '.' || source_table, "
-        f"{'instant' if 'instant' in columns else 'NULL'} "
-        f"FROM {TABLE} WHERE table_name = ? ORDER BY started_at DESC LIMIT 1",
+        f"{instant}, {server} FROM {TABLE} WHERE table_name = ? ORDER BY started_at DESC LIMIT 1",
         [table],
     ).fetchone()
     return LastLoad(*found) if found else None
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    asked = "SELECT column_name FROM duckdb_columns() WHERE table_name = ?"
+    return {name for (name,) in connection.execute(asked, [TABLE]).fetchall()}

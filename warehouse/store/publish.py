@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +10,17 @@ from pathlib import Path
 import duckdb
 
 from warehouse.errors import WarehouseError
-from warehouse.store import cached_days, history, ledger, tampering, views
+from warehouse.store import (
+    blocks,
+    cached_days,
+    durable,
+    history,
+    ledger,
+    spare,
+    tampering,
+    views,
+    write_log,
+)
 from warehouse.store.disk_errors import SAFE, plain_errors
 from warehouse.store.history import find, latest_given, record
 from warehouse.store.snapshots import (
@@ -27,7 +35,14 @@ from warehouse.store.snapshots import (
     snapshot_folders,
     unreadable,
 )
-from warehouse.store.staging import clear_leftovers, clone, sync, transaction
+from warehouse.store.staging import (
+    STAGING,
+    Copy,
+    clear_leftovers,
+    open_copy,
+    prepare,
+    transaction,
+)
 from warehouse.store.views import broken_views, drop_view
 from warehouse.store.write_lock import note_writer, writing_alone
 
@@ -71,10 +86,10 @@ def write(
             work. The newest snapshot stays what it is on any error, the caller's included.
     """
     folder = path.parent / FOLDER
-    staging = folder / "staging"
+    staging = folder / STAGING
     check_name(path)
     with plain_errors(path):
-        folder.mkdir(parents=True, exist_ok=True)
+        durable.make_folders(folder)
         _check_alone(path)
         with writing_alone(folder, who, say):
             current = newest(path)
@@ -84,24 +99,25 @@ def write(
                 _check_base(path, start, say)
             clear_leftovers(folder, current)
             latest = latest_given(path, current)
-            staging.mkdir()
+            durable.make_folder(staging)
             try:
-                if start:
-                    clone(start.file, staging / FILE)
-                    # The copy goes to the disk while the caller waits for rows: else the commit
-                    # would wait for all of it.
-                    threading.Thread(
-                        target=sync, args=[staging / FILE], name="flush", daemon=True
-                    ).start()
-                with transaction(staging / FILE, memory_limit, replacing) as connection:
-                    yield connection
-                    _check_views(connection, say if force else None)
-                    number, parts = record(connection, latest, who, part_of)
-                    _compact(connection)
-                _publish(staging, path, number, who)
+                copy = prepare(folder, start.file) if start else Copy(cloned=False, origins=None)
+                reusable = not copy.cloned and spare.works_in(folder)
+                with open_copy(staging / FILE, memory_limit) as connection:
+                    with transaction(connection, replacing):
+                        yield connection
+                        _check_views(connection, say if force else None)
+                        number, parts = record(connection, latest, who, part_of)
+                        _compact(connection)
+                    written = write_log.written(connection, staging / FILE)
+                origins = None
+                if reusable and written is not None:
+                    size = (staging / FILE).stat().st_size
+                    origins = blocks.after(copy.origins, size, written)
+                _publish(staging, path, number, who, origins)
             finally:
-                shutil.rmtree(staging, ignore_errors=True)
-            _prune(folder, keep, parts)
+                durable.discard_folder(staging)
+            _prune(folder, keep, parts, spare_one=reusable)
 
 
 def _check_base(path: Path, start: Snapshot, say: Callable[[str], None]) -> None:
@@ -151,40 +167,58 @@ def _compact(connection: duckdb.DuckDBPyConnection) -> None:
             connection.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table}")
 
 
-def _publish(staging: Path, path: Path, number: int, who: str) -> None:
+def _publish(
+    staging: Path,
+    path: Path,
+    number: int,
+    who: str,
+    origins: blocks.Origins[int] | None,
+) -> None:
     """Make the staged file the newest snapshot. Durable before it is visible."""
-    folder = staging.parent
-    shutil.rmtree(staging / "spill", ignore_errors=True)
-    (staging / FILE).chmod(0o444)
-    tampering.seal(staging / FILE)
-    sync(staging / FILE)
-    sync(staging)
+    folder, file = staging.parent, staging / FILE
+    durable.discard_folder(staging / "spill")
+    file.chmod(0o444)
+    tampering.seal(file)
+    if origins is not None:
+        blocks.note(file, origins)
+    durable.sync(file)
+    durable.sync(staging)
     snapshot = folder / f"{number:06d}"
     link = folder / "link"
-    link.symlink_to(Path(FOLDER) / snapshot.name / FILE)
+    durable.link(link, Path(FOLDER) / snapshot.name / FILE)
     try:
-        staging.rename(snapshot)
+        durable.move(staging, snapshot)
         # Before the link: what has a higher number than this was never linked.
         note_writer(folder, who, number)
-        sync(folder)
-        link.replace(path)
+        durable.sync(folder)
+        durable.move(link, path)
     except BaseException:
-        link.unlink(missing_ok=True)
-        shutil.rmtree(snapshot, ignore_errors=True)
+        durable.remove(link)
+        durable.discard_folder(snapshot)
         raise
-    sync(path.parent)
+    durable.sync(path.parent)
 
 
-def _prune(folder: Path, keep: int, parts: Collection[int]) -> None:
+def _prune(folder: Path, keep: int, parts: Collection[int], *, spare_one: bool) -> None:
     """Remove the earlier parts of the newest snapshot's whole, and the oldest of the others.
 
     Who still reads one keeps reading: the open file lives on.
+
+    Args:
+        folder: Of the snapshots.
+        keep: How many stay.
+        parts: The numbers of the earlier parts.
+        spare_one: Whether the next write may write into one of them.
     """
     on_disk = snapshot_folders(folder)
     replaced = [snapshot for snapshot in on_disk if int(snapshot.name) in parts]
     others = [snapshot for snapshot in on_disk if snapshot not in replaced]
-    for snapshot in [*replaced, *others[:-keep]]:
-        shutil.rmtree(snapshot, ignore_errors=True)
+    removed = sorted([*replaced, *others[:-keep]], key=on_disk.index)
+    if spare_one and removed:
+        spare.keep(folder, removed)
+        return
+    for snapshot in removed:
+        durable.discard_folder(snapshot)
 
 
 def _check_alone(path: Path) -> None:

@@ -21,14 +21,17 @@ class _Discarded(Exception):
 class RunSnapshot:
     """What a run writes, from its first write until all that it awaits is in."""
 
-    def __init__(self, open_copy: Opener, awaited: set[str]) -> None:
+    def __init__(self, open_copy: Opener, awaited: set[str], steps: set[str]) -> None:
         """Open the private copy.
 
         Args:
             open_copy: Opens it.
             awaited: The tables, and `VIEWS`, that the run writes. With the last it is published.
+            steps: The steps that may write. With an executor that gives each step a process of its
+                own, it is one.
         """
         self._awaited = awaited
+        self.steps = steps
         self._copy = ExitStack()
         self._connection = self._copy.enter_context(open_copy())
         self.lost: set[str] = set()
@@ -102,45 +105,47 @@ class RunSnapshot:
 VIEWS = "views"
 """What a run awaits that writes views, however many."""
 
-_open: dict[str, RunSnapshot] = {}
-"""By run: those that are not published yet."""
+_open: dict[tuple[Path, str], RunSnapshot] = {}
+"""By warehouse and run: those that are not published yet."""
 
 
-def of_run(run_id: str) -> RunSnapshot | None:
+def of_run(path: Path, run_id: str) -> RunSnapshot | None:
     """Return the snapshot that a run writes in this process, if it is not published yet."""
-    return _open.get(run_id)
+    return _open.get((path, run_id))
 
 
-def open_for_run(run_id: str, open_copy: Opener, awaited: set[str]) -> RunSnapshot:
+def open_for_run(
+    path: Path, run_id: str, open_copy: Opener, awaited: set[str], steps: set[str]
+) -> RunSnapshot:
     """Return the snapshot that a run writes; opened if this is its first write."""
-    if run_id not in _open:
-        _open[run_id] = RunSnapshot(open_copy, awaited)
-    return _open[run_id]
+    if (path, run_id) not in _open:
+        _open[path, run_id] = RunSnapshot(open_copy, awaited, steps)
+    return _open[path, run_id]
 
 
-def note_done(run_id: str, name: str) -> None:
+def note_done(path: Path, run_id: str, name: str) -> None:
     """Note that something is in that a run awaits; with the last all of it is published."""
-    written = _open.get(run_id)
+    written = _open.get((path, run_id))
     if written is None:
         return
     try:
         published = written.done(name)
     except BaseException:
-        _open.pop(run_id, None)
+        _open.pop((path, run_id), None)
         raise
     if published:
-        del _open[run_id]
+        del _open[path, run_id]
 
 
-def close_run(run_id: str) -> RunSnapshot | None:
+def close_run(path: Path, run_id: str) -> RunSnapshot | None:
     """Return what a run wrote and did not publish, for its end to decide on."""
-    return _open.pop(run_id, None)
+    return _open.pop((path, run_id), None)
 
 
 @contextmanager
 def read_for_run(path: Path, run_id: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open what a run sees: what it wrote itself, or the newest snapshot."""
-    written = of_run(run_id)
+    written = of_run(path, run_id)
     if written is None:
         with snapshots.read(path) as connection:
             yield connection

@@ -2,68 +2,75 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from warehouse.errors import WarehouseError
-from warehouse.store import tampering
+from warehouse.project.quoting import literal
+from warehouse.store import blocks, durable, reflink, spare, tampering, write_log
 from warehouse.store.disk_errors import SAFE
+from warehouse.store.file_copy import copy
 from warehouse.store.snapshots import FILE, Snapshot, snapshot_folders
 from warehouse.store.write_lock import last_given
 
 STORAGE_VERSION = "v1.5.0"
 """DuckDB 1.5 and later open the file: the newest default would shut out the command line tool."""
 
+STAGING = "staging"
+CATALOG = "warehouse"
+"""DuckDB's name of the database: what it calls a file `warehouse.duckdb` that somebody opens."""
+
 BASE_MB, COLUMN_MB = 48, 1
 """What DuckDB needs to write a table, found by trying: up to 200 columns of text."""
 
-_STAGED = (FILE, "spill", tampering.SEAL, tampering.UNALTERED)
+_STAGED = (FILE, "spill", tampering.SEAL, tampering.UNALTERED, blocks.NOTE)
 """How the names of all begin that a writer puts into staging."""
 
 
-def clone(source: Path, target: Path) -> None:
-    """Copy a file, inside the kernel or as a shared clone where the system can."""
-    copy_range = getattr(os, "copy_file_range", None)
-    with source.open("rb") as reading, target.open("wb") as writing:
-        remaining = os.fstat(reading.fileno()).st_size
-        try:
-            while copy_range and remaining:
-                copied = copy_range(reading.fileno(), writing.fileno(), remaining)
-                if not copied:
-                    break
-                remaining -= copied
-        except OSError as error:
-            if error.errno not in (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
-                raise
-        if remaining:
-            shutil.copyfileobj(reading, writing, 1 << 20)
+@dataclass(frozen=True)
+class Copy:
+    """The private copy as it was made.
+
+    Attributes:
+        cloned: Whether it shares its blocks with the snapshot from which it was made.
+        origins: Which write each of its blocks comes from; None if that is not known.
+    """
+
+    cloned: bool
+    origins: blocks.Origins[int] | None
 
 
-def sync(path: Path) -> None:
-    """Have a file, or the names in a folder, be on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def prepare(folder: Path, start: Path) -> Copy:
+    """Make the private copy in `staging`, at the least cost that the file system allows.
+
+    Args:
+        folder: Of the snapshots.
+        start: The file to copy.
+    """
+    file = folder / STAGING / FILE
+    if reflink.clone(start, file):
+        return Copy(cloned=True, origins=None)
+    origins = blocks.noted(start)
+    if not spare.take(folder, start, file):
+        copy(start, file)
+        # It goes to the disk while the caller waits for rows: else the commit would wait for all
+        # of it.
+        threading.Thread(target=durable.sync, args=[file], name="flush", daemon=True).start()
+    return Copy(cloned=False, origins=origins)
 
 
 @contextmanager
-def transaction(
-    file: Path, memory_limit: str | None, replacing: Sequence[str]
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the private copy in one transaction; committed, and all in the one file, at the end.
+def open_copy(file: Path, memory_limit: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the private copy, which is made if it is not there. `write_log` sees what is written.
 
     Args:
         file: The private copy.
         memory_limit: DuckDB's; None for little.
-        replacing: Tables that are gone when the `with` begins.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
         "storage_compatibility_version": STORAGE_VERSION,
@@ -73,21 +80,43 @@ def transaction(
         # Row groups of large values are kept small: joined, they would not fit into memory. What
         # grows by a few rows each time is compacted by `publish.write`.
         "max_vacuum_tasks": 0,
+        # Whoever commits checkpoints, and the rows are not written into a log first: the private
+        # copy is thrown away if anything happens to it.
+        "checkpoint_threshold": "1B",
         "temp_directory": str(file.parent / "spill"),
         "python_enable_replacements": False,
     }
-    with duckdb.connect(str(file), config=config) as connection:
+    with duckdb.connect(config=config) as connection:
+        # The file is attached, since what is opened before the log begins is not in the log. It is
+        # then the only database, so that each cursor finds its tables.
+        write_log.begin(connection)
+        connection.execute(
+            f"ATTACH {literal(str(file))} AS {CATALOG} (STORAGE_VERSION '{STORAGE_VERSION}')"
+        )
+        connection.execute(f"USE {CATALOG}")
+        connection.execute("DETACH memory")
         # What Dagster writes of a partition's ends has no time zone.
         connection.execute("SET TimeZone = 'UTC'")
-        for table in replacing:
-            connection.execute(f"DROP TABLE IF EXISTS {table}")
-        if replacing:
-            connection.execute("CHECKPOINT")  # frees the dropped blocks for what comes
-        connection.begin()
         yield connection
-        connection.commit()
-        connection.execute("CHECKPOINT")
     assert not file.with_name(FILE + ".wal").exists(), "a closed database leaves no log behind"
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection, replacing: Sequence[str]) -> Iterator[None]:
+    """Write in one transaction; committed, and all in the one file, at the end.
+
+    Args:
+        connection: To the private copy.
+        replacing: Tables that are gone when the `with` begins.
+    """
+    for table in replacing:
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    if replacing:
+        connection.execute("CHECKPOINT")  # frees the dropped blocks for what comes
+    connection.begin()
+    yield
+    connection.commit()
+    connection.execute("CHECKPOINT")
 
 
 def flush(connection: duckdb.DuckDBPyConnection) -> None:
@@ -106,15 +135,15 @@ def clear_leftovers(folder: Path, current: Snapshot | None) -> None:
     Raises:
         WarehouseError: what is there is no writer's.
     """
-    _clear_staging(folder / "staging")
-    (folder / "link").unlink(missing_ok=True)
+    _clear_staging(folder / STAGING)
+    durable.remove(folder / "link")
     for snapshot in unlinked(folder, current):
-        shutil.rmtree(snapshot)
+        durable.remove_folder(snapshot)
 
 
 def _clear_staging(staging: Path) -> None:
     if staging.is_symlink() or (staging.is_file() and staging.stat().st_size == 0):
-        staging.unlink()  # it holds nothing
+        durable.remove(staging)  # it holds nothing
         return
     if not staging.exists():
         return
@@ -131,7 +160,7 @@ def _clear_staging(staging: Path) -> None:
             safe=f"It was not touched. {SAFE}",
             todo="Move it away, and run again: a snapshot is written there.",
         )
-    shutil.rmtree(staging)
+    durable.remove_folder(staging)
 
 
 def unlinked(folder: Path, current: Snapshot | None) -> list[Path]:

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.errors import WarehouseError
-from warehouse.settings import load_settings
 from warehouse.store import snapshots, staging
 
 SCHEMA = "main"
@@ -137,15 +136,26 @@ class Parts:
             yield batch
 
 
-def insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStream) -> int:
+def insert(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    stream: TableStream,
+    memory_limit: str | None = None,
+) -> int:
     """Create the table from the rows, or add them to it by name. Returns how many it holds more.
+
+    Args:
+        connection: To the private copy.
+        table: Its name.
+        stream: The rows.
+        memory_limit: DuckDB's, where one is set, which stays; None to allow what the rows need.
 
     Raises:
         WarehouseError: the table is there and has other columns, which it names; or DuckDB refuses
             a row. Whatever the batches raise is raised.
     """
     try:
-        return _insert(connection, table, stream)
+        return _insert(connection, table, stream, memory_limit)
     except duckdb.Error as error:
         if stream.error:
             raise stream.error from None
@@ -157,11 +167,17 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStrea
         ) from None
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStream) -> int:
+def _insert(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    stream: TableStream,
+    memory_limit: str | None,
+) -> int:
     name = f'{SCHEMA}."{table}"'
     select = f"SELECT * FROM (SELECT {stream.select} FROM incoming) WHERE {stream.where}"
     total = 0
-    batches = Parts(stream.screened(), _room_maker(connection, len(stream.schema)))
+    make_room = _no_room if memory_limit else _room_maker(connection, len(stream.schema))
+    batches = Parts(stream.screened(), make_room)
     while True:
         connection.register("incoming", stream.reader(batches.part()))
         if snapshots.has_table(connection, table):
@@ -177,10 +193,12 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, stream: TableStre
         staging.flush(connection)
 
 
+def _no_room(_: int) -> None:
+    """Leave the memory as it is."""
+
+
 def _room_maker(connection: duckdb.DuckDBPyConnection, columns: int) -> Callable[[int], None]:
     """Return what gives DuckDB the memory for so many bytes of rows, and no more."""
-    if load_settings().memory_limit is not None:
-        return lambda _: None
     settings = connection.cursor()  # the connection itself is busy with the rows
     given = 0
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from warehouse.errors import WarehouseError
+from warehouse.store import durable
 
 SEAL = "published"
 """The file beside a snapshot that notes what it was when it was published."""
@@ -42,7 +43,7 @@ def seal(file: Path) -> None:
     """Note what a file is, beside it. Nobody may have it open in this process."""
     stat = file.stat()
     noted = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "headers": _headers(file)}
-    file.with_name(SEAL).write_text(json.dumps(noted) + "\n", encoding="utf-8")
+    durable.write(file.with_name(SEAL), (json.dumps(noted) + "\n").encode())
 
 
 def stray_log(file: Path) -> Path | None:

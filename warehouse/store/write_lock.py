@@ -12,6 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from warehouse.store import durable
+
 _GIVEN = re.compile(r"^snapshot (\d+)$", re.MULTILINE)
 _WAIT_SECONDS = 10.0
 
@@ -46,11 +48,11 @@ def note_writer(folder: Path, who: str, given: int | None) -> None:
     lines = [f"{who} (process {os.getpid()}, {Path(sys.argv[0]).name})"]
     lines += [f"snapshot {given}"] if given is not None else []
     try:
-        note.write_text("\n".join(lines) + "\n")
-        note.replace(folder / "writer")
+        durable.write(note, ("\n".join(lines) + "\n").encode())
+        durable.move(note, folder / "writer")
     except OSError:
         with suppress(OSError):
-            note.unlink(missing_ok=True)
+            durable.remove(note)
         raise
 
 

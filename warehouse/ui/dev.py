@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, chdir, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, chdir, contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -19,7 +19,7 @@ import uvicorn
 from dagster._cli.proxy_server_manager import ProxyServerManager
 from dagster._cli.utils import get_possibly_temporary_instance_for_cli
 from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import PyProjectFileTarget, WorkspaceFileTarget
+from dagster._core.workspace.load_target import ModuleTarget, WorkspaceFileTarget
 from dagster._utils.log import configure_loggers
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.cli import (
@@ -29,14 +29,16 @@ from dagster_webserver.cli import (
 )
 from dagster_webserver.version import __version__
 
+from warehouse.assets.run_history import instance_ref
 from warehouse.errors import WarehouseError
-from warehouse.settings import ROOT, load_settings
+from warehouse.settings import load_settings
 from warehouse.ui.guard import Guard, address, read_hosts
 
 PORT = 3000
 POLL_MILLISECONDS = 2000
 """How often a page asks for news, as under `dagster dev`."""
 
+CODE_LOCATION = ModuleTarget("warehouse.definitions", None, None, "warehouse")
 CODE_SERVER_LOG_LEVEL = "warning"
 GOODBYE_SECONDS = 5
 """How long answers may take that were begun before the end."""
@@ -62,13 +64,16 @@ def run(host: str, port: int | None, log_level: str, say: Callable[[str], None])
     # A shell lets what it starts in the background ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _end)
-    hosts = read_hosts(load_settings().ui_hosts)
+    settings = load_settings()
+    hosts = read_hosts(settings.ui_hosts)
     os.environ.update({"DAGSTER_IS_DEV_CLI": "1", "DAGSTER_verbose": ""})
+    if settings.home:  # for the processes to come, which begin elsewhere
+        os.environ["WAREHOUSE_HOME"] = str(settings.home)
     configure_loggers(log_level=log_level.upper())
     with ExitStack() as running:
-        running.enter_context(chdir(ROOT))  # the relative paths in dagster.yaml count from here
+        running.enter_context(chdir(settings.folder))
         listening = running.enter_context(_listen(host, port))
-        instance = running.enter_context(get_possibly_temporary_instance_for_cli("just dev"))
+        instance = running.enter_context(_instance())
         workspace = running.enter_context(_code_location(instance))
         daemon = running.enter_context(_daemon(instance, workspace, log_level))
         instance.optimize_for_webserver(
@@ -135,13 +140,16 @@ def _listen(host: str, port: int | None) -> Iterator[socket.socket]:
         yield listening
 
 
+def _instance() -> AbstractContextManager[dg.DagsterInstance]:
+    """Open the history. What `.env` says is in the environment meanwhile."""
+    return get_possibly_temporary_instance_for_cli("just dev", instance_ref())
+
+
 @contextmanager
 def _code_location(instance: dg.DagsterInstance) -> Iterator[Path]:
     """Run the server of the code location, for UI and daemon. Yields the file that names it."""
     with (
-        ProxyServerManager(
-            instance, PyProjectFileTarget(str(ROOT / "pyproject.toml")), CODE_SERVER_LOG_LEVEL
-        ) as servers,
+        ProxyServerManager(instance, CODE_LOCATION, CODE_SERVER_LOG_LEVEL) as servers,
         tempfile.TemporaryDirectory() as folder,
     ):
         workspace = Path(folder) / "workspace.yaml"

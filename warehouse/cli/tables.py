@@ -1,0 +1,187 @@
+"""The command `tables`: what there is in MySQL to load."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import click
+
+from warehouse.cli.catalog import Catalog, open_catalog
+from warehouse.cli.output import errors_for_people
+from warehouse.console.columns import Heading, lay_out
+from warehouse.console.text import counted
+from warehouse.mysql.catalog import CatalogTable, select
+from warehouse.settings import load_settings
+
+FORMATS = ("table", "csv", "json")
+SORTED: dict[str, Callable[[CatalogTable], int]] = {
+    "name": lambda _: 0,  # as they come
+    "rows": lambda table: -(table.rows or 0),
+    "size": lambda table: -(table.size or 0),
+}
+HEADINGS = (
+    Heading("table", least=32, rank=0),
+    Heading("rows", right=True),
+    Heading("size", right=True),
+    Heading("key", least=6, rank=4),
+    Heading("days", least=10, rank=3),
+    Heading("updated", least=8, rank=5),
+    Heading("source", least=6, rank=1),
+    Heading("comment", least=16, rank=2, optional=True),
+)
+_UNITS = ("kB", "MB", "GB", "TB")
+
+
+@dataclass(frozen=True)
+class Day:
+    """A column by whose day a table can be loaded, and the index that finds a day."""
+
+    column: str
+    type: str
+    index: str | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is told of a table; the fields are those of `--format json`."""
+
+    table: str
+    kind: str
+    rows_estimate: int | None
+    bytes: int | None
+    key: tuple[str, ...]
+    dates: tuple[Day, ...]
+    updated: str | None
+    updated_by_mysql: bool
+    comment: str
+    broken: str
+    sources: tuple[str, ...]
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The same for a table of `HEADINGS`."""
+        return (
+            self.table,
+            "view" if self.kind == "view" else _estimate(self.rows_estimate),
+            _size(self.bytes),
+            ", ".join(self.key),
+            ", ".join(f"{day.column}{'*' * bool(day.index)}" for day in self.dates),
+            f"{self.updated}{'?' * (not self.updated_by_mysql)}" if self.updated else "",
+            ", ".join(self.sources),
+            f"broken: {self.broken}" if self.broken else self.comment,
+        )
+
+
+@click.command()
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@click.option(
+    "--sort",
+    "order",
+    type=click.Choice(list(SORTED)),
+    default="name",
+    show_default=True,
+    help="The largest first, or by name.",
+)
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True)
+def tables(patterns: tuple[str, ...], order: str, format_: str) -> None:
+    """List the tables and views that the account sees in MySQL, or those that match PATTERN.
+
+    \b
+      warehouse tables
+      warehouse tables 'order*' '*_log' --sort size
+      warehouse tables --format json
+
+    \b
+    rows     MySQL's own estimate, marked ~; none is counted
+    size     on MySQL's disk, indexes included
+    key      the primary key, or else a unique one without NULL
+    days     date columns; * if an index finds the rows of a day
+    updated  the time of a row's last change; ? if only the column's name says so
+    source   the source files that read it already
+
+    Case does not count in PATTERN. A terminal shows as much as fits, a pipe and the other formats
+    all of it. MySQL is asked for its definitions, in three questions, and for no row.
+    """
+    with errors_for_people():
+        with open_catalog(load_settings()) as catalog:
+            chosen = select(catalog.tables, patterns, catalog.server)
+        chosen.sort(key=SORTED[order])
+        _print([_line(table, catalog) for table in chosen], format_)
+        if format_ == "table":
+            _say(chosen, catalog)
+
+
+def _line(table: CatalogTable, catalog: Catalog) -> Line:
+    updated = table.updated
+    return Line(
+        table=table.name,
+        kind="view" if table.view else "table",
+        rows_estimate=table.rows,
+        bytes=table.size,
+        key=table.key(table.visible),
+        dates=tuple(Day(c.name, c.data_type, table.index_of(c)) for c in table.dates),
+        updated=updated.name if updated else None,
+        updated_by_mysql=bool(updated and updated.kept),
+        comment=table.comment,
+        broken=table.broken,
+        sources=tuple(source.name for source in catalog.read_by[table.name]),
+    )
+
+
+def _print(lines: Sequence[Line], format_: str) -> None:
+    if format_ == "json":
+        click.echo(json.dumps([_plain(line) for line in lines], ensure_ascii=False, indent=2))
+    elif format_ == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(_flat(lines[0]))
+        writer.writerows(_flat(line).values() for line in lines)
+    else:
+        width = os.get_terminal_size().columns if sys.stdout.isatty() else None
+        for text in lay_out(HEADINGS, [line.cells for line in lines], width):
+            click.echo(text)
+
+
+def _plain(line: Line) -> dict[str, object]:
+    return {**vars(line), "dates": [vars(day) for day in line.dates]}
+
+
+def _flat(line: Line) -> dict[str, object]:
+    """Return the fields for CSV, in which each is a text or a number."""
+    return {
+        **vars(line),
+        "key": ", ".join(line.key),
+        "dates": ", ".join(day.column for day in line.dates),
+        "indexed_dates": ", ".join(day.column for day in line.dates if day.index),
+        "sources": ", ".join(line.sources),
+    }
+
+
+def _say(chosen: Sequence[CatalogTable], catalog: Catalog) -> None:
+    views = sum(table.view for table in chosen)
+    found = [counted(len(chosen) - views, "table")] + [counted(views, "view")] * bool(views)
+    unread = [table.name for table in chosen if not catalog.read_by[table.name]]
+    click.echo(
+        f"\n{' and '.join(found)} at {catalog.server.name}. ~ is MySQL's estimate, * an index "
+        "finds the days, ? so by its name only." + " Next: `just add TABLE`." * bool(unread),
+        err=True,
+    )
+
+
+def _estimate(rows: int | None) -> str:
+    return "" if rows is None else f"~{rows:,}"
+
+
+def _size(size: int | None) -> str:
+    if size is None:
+        return ""
+    value = size / 1000
+    for unit in _UNITS:
+        if value < 1000 or unit == _UNITS[-1]:
+            break
+        value /= 1000
+    return f"{value:,.1f} {unit}"

@@ -1,0 +1,123 @@
+"""What an asset may give and take as its rows: streams, Arrow tables, DataFrames, relations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pandas as pd
+import pyarrow as pa
+from dagster._core.storage.db_io_manager import DbTypeHandler, TableSlice
+from dagster_duckdb.io_manager import DuckDbClient
+from dagster_duckdb_pandas import DuckDBPandasTypeHandler
+
+from warehouse.store import preview
+from warehouse.store.stream import SCHEMA, TableStream, insert
+
+_TAKEN: Mapping[object, Callable[[duckdb.DuckDBPyRelation], Any]] = {
+    pa.RecordBatchReader: lambda rows: rows.to_arrow_reader(),
+    pa.Table: lambda rows: rows.to_arrow_table(),
+    duckdb.DuckDBPyRelation: lambda rows: rows,
+}
+"""What an input of an asset can be, and how it is made of a table; without a type, a DataFrame."""
+
+
+class ArrowHandler(DbTypeHandler[Any]):
+    """Writes a stream of record batches without ever holding more than a few of them.
+
+    So it does what gives one: an Arrow table, a DuckDB relation.
+    """
+
+    def __init__(self, memory_limit: str | None = None) -> None:
+        """See `insert` for the limit."""
+        self._memory_limit = memory_limit
+
+    @property
+    def supported_types(self) -> Sequence[type[object]]:
+        """Arrow's own, relations, and a stream that also says what to do with the rows."""
+        return [pa.RecordBatchReader, pa.Table, duckdb.DuckDBPyRelation, TableStream]
+
+    def handle_output(
+        self,
+        context: dg.OutputContext,
+        table_slice: TableSlice,
+        obj: pa.RecordBatchReader | pa.Table | duckdb.DuckDBPyRelation | TableStream,
+        connection: duckdb.DuckDBPyConnection,
+    ) -> Mapping[str, Any]:
+        """Store the rows in the table, which is made if it is not there."""
+        stream = obj if isinstance(obj, TableStream) else _stream(obj)
+        rows = insert(connection, table_slice.table, stream, self._memory_limit)
+        finished = stream.finish(connection)
+        return {**_metadata(context, connection, table_slice, rows), **finished}
+
+    def load_input(
+        self,
+        context: dg.InputContext,
+        table_slice: TableSlice,
+        connection: duckdb.DuckDBPyConnection,
+    ) -> Any:
+        """Read the table, on a cursor of its own that outlives the connection."""
+        query = DuckDbClient.get_select_statement(table_slice)
+        return _TAKEN[context.dagster_type.typing_type](connection.cursor().sql(query))
+
+
+def _stream(rows: pa.RecordBatchReader | pa.Table | duckdb.DuckDBPyRelation) -> TableStream:
+    if isinstance(rows, duckdb.DuckDBPyRelation):
+        rows = rows.to_arrow_reader()
+    batches = rows.to_batches() if isinstance(rows, pa.Table) else rows
+    return TableStream(rows.schema, iter(batches))
+
+
+class DataFrameHandler(DuckDBPandasTypeHandler):
+    """The stock handler, but columns go by name and an empty DataFrame makes an empty table."""
+
+    def __init__(self, memory_limit: str | None = None) -> None:
+        """See `insert` for the limit."""
+        self._memory_limit = memory_limit
+
+    def handle_output(
+        self,
+        context: dg.OutputContext,
+        table_slice: TableSlice,
+        obj: pd.DataFrame,
+        connection: duckdb.DuckDBPyConnection,
+    ) -> Mapping[str, Any]:
+        """Store the rows in the table, which is made if it is not there."""
+        rows = pa.Table.from_pandas(obj, preserve_index=False)
+        stream = TableStream(rows.schema, iter(rows.to_batches()))
+        count = insert(connection, table_slice.table, stream, self._memory_limit)
+        return _metadata(context, connection, table_slice, count)
+
+
+def column_schema(connection: duckdb.DuckDBPyConnection, relation: str) -> dg.TableSchema:
+    """Return a table's or view's columns as the UI shows them, with their comments."""
+    described = connection.execute(
+        "SELECT column_name, data_type, comment FROM duckdb_columns() "
+        "WHERE schema_name = ? AND table_name = ? ORDER BY column_index",
+        [SCHEMA, relation],
+    ).fetchall()
+    return dg.TableSchema(
+        [dg.TableColumn(name, type_, description=comment) for name, type_, comment in described]
+    )
+
+
+def _metadata(
+    context: dg.OutputContext,
+    connection: duckdb.DuckDBPyConnection,
+    table_slice: TableSlice,
+    rows: int,
+) -> dict[str, Any]:
+    """Return what the UI shows of a stored table."""
+    # A range of partitions shares this metadata: what is told of all is true of none of them.
+    about_rows: dict[str, Any] = {}
+    if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
+        count = "partition_row_count" if context.has_asset_partitions else "row_count"
+        first = preview.first_rows(connection, DuckDbClient.get_select_statement(table_slice))
+        about_rows = {f"dagster/{count}": rows, "preview": dg.MetadataValue.md(first)}
+    return {
+        **about_rows,
+        "dagster/column_schema": column_schema(connection, table_slice.table),
+        "dagster/storage_kind": "duckdb",
+    }
