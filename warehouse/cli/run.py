@@ -11,6 +11,7 @@ import dagster as dg
 
 from warehouse.assets.jobs import COMPARED, REFRESH
 from warehouse.assets.refresh import Comparison
+from warehouse.assets.run_database import with_database
 from warehouse.assets.run_history import history
 from warehouse.assets.source_queries import calendar_of
 from warehouse.assets.unexpected import for_people
@@ -183,7 +184,7 @@ def _execute(
             instance=instance,
             asset_selection=asset_selection,
             resources=resources,
-            run_id=run_id,
+            run_id=with_database(instance, run_id),
             run_config={"loggers": {"narration": {}}},
             tags={**(tags or {}), **({FORCE_TAG: "true"} if force else {})},
             raise_on_error=KEEP_GOING_TAG not in (tags or {}),
