@@ -226,7 +226,7 @@ def test_it_is_off_unless_the_url_says_so() -> None:
     assert not parse_url("mysql://u:p@h/shop?compress=false").compressed
 
 
-@pytest.mark.parametrize("value", ["zstd", "9", "yes", ""])
+@pytest.mark.parametrize("value", ["zstd", "9", "yes"])
 def test_another_value_is_refused_in_a_sentence(value: str) -> None:
     with pytest.raises(WarehouseError, match="unknown compress; known are true, zlib, fast, false"):
         parse_url(f"mysql://u:p@h/shop?compress={value}")
