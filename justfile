@@ -79,7 +79,7 @@ sample-mysql *ARGS: _setup
 test *ARGS: _setup-all
     @"{{ bin }}/pytest" "$@"
 
-# Measure on a private MariaDB: a load (or `load`), `refresh`, `cache`; each has its --help.
+# Measure on a private MariaDB: a load (or `load`), `many`, `cost`, `refresh`, `cache`; each has its --help.
 [no-exit-message]
 bench *ARGS: _setup-all
     @"{{ bin }}/python" -m bench "$@"
