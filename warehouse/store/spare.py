@@ -45,6 +45,7 @@ import signal
 import stat
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from warehouse.store import blocks, durable, file_system
@@ -158,12 +159,17 @@ def _is_mounted(file: Path) -> bool:
     Each line of a list of mounts names in its fourth field what is mounted.
     """
     tail = "/".join(file.parts[-3:])
+    seen: set[str] = set()
     for process in _PROCESSES.iterdir():
-        if process.name.isdigit():
-            try:
-                mounts = (process / "mountinfo").read_text(errors="replace")
-            except OSError:  # it has ended
+        if not process.name.isdigit():
+            continue
+        with suppress(OSError):  # another user's: it cannot be told to have the same mounts
+            space = str((process / "ns/mnt").readlink())
+            if space in seen:
                 continue
-            if any(line.split(" ")[3].endswith(tail) for line in mounts.splitlines()):
+            seen.add(space)
+        with suppress(OSError):  # it has ended
+            mounts = (process / "mountinfo").read_text(errors="replace").splitlines()
+            if any(line.split(" ")[3].endswith(tail) for line in mounts):
                 return True
     return False
