@@ -17,32 +17,35 @@ from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 from warehouse.store import preview
 from warehouse.store.stream import SCHEMA, TableStream, insert
 
+LASTING = (pa.RecordBatchReader, duckdb.DuckDBPyRelation)
+"""Inputs whose rows come later: they need their connection until then."""
 
-def _reader(cursor: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:
+
+def _reader(connection: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:
     """Return a stream that holds its connection.
 
     A file whose last connection is gone, while a result of it is still to be read, cannot be
     opened again in this process: DuckDB waits for ever.
     """
-    rows = cursor.sql(query).to_arrow_reader()
+    rows = connection.sql(query).to_arrow_reader()
 
     def batches() -> Iterator[pa.RecordBatch]:
-        yield from rows
-        cursor.close()
+        with connection:
+            yield from rows
 
     return pa.RecordBatchReader.from_batches(rows.schema, batches())
 
 
-def _relation(cursor: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyRelation:
+def _relation(connection: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyRelation:
     """Return a relation that holds its connection, without which it is of no use."""
-    relation = cursor.sql(query)
-    weakref.finalize(relation, id, cursor)
+    relation = connection.sql(query)
+    weakref.finalize(relation, id, connection)
     return relation
 
 
 _TAKEN: Mapping[object, Callable[[duckdb.DuckDBPyConnection, str], Any]] = {
     pa.RecordBatchReader: _reader,
-    pa.Table: lambda cursor, query: cursor.sql(query).to_arrow_table(),
+    pa.Table: lambda connection, query: connection.sql(query).to_arrow_table(),
     duckdb.DuckDBPyRelation: _relation,
 }
 """What an input of an asset can be, and how it is read; without a type it is a DataFrame."""
@@ -57,7 +60,7 @@ class ArrowHandler(DbTypeHandler[Any]):
     def __init__(self, memory_limit: str | None = None) -> None:
         """See `insert` for the limit."""
         self._memory_limit = memory_limit
-        self._cursors: list[duckdb.DuckDBPyConnection] = []
+        self._held: list[duckdb.DuckDBPyConnection] = []
 
     @property
     def supported_types(self) -> Sequence[type[object]]:
@@ -83,13 +86,12 @@ class ArrowHandler(DbTypeHandler[Any]):
         table_slice: TableSlice,
         connection: duckdb.DuckDBPyConnection,
     ) -> Any:
-        """Read the table, on a cursor of its own that outlives the connection."""
+        """Read the table; what is `LASTING` keeps the connection."""
         query = DuckDbClient.get_select_statement(table_slice)
         taken = context.dagster_type.typing_type
-        cursor = connection.cursor()
         if taken is duckdb.DuckDBPyRelation:  # what the asset makes of one needs it, too
-            self._cursors.append(cursor)
-        return _TAKEN[taken](cursor, query)
+            self._held.append(connection)
+        return _TAKEN[taken](connection, query)
 
 
 def _stream(rows: pa.RecordBatchReader | pa.Table | duckdb.DuckDBPyRelation) -> TableStream:
