@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from warehouse.errors import step
 from warehouse.settings import Settings, load_settings
 from warehouse.store import publish, run_snapshot, snapshots
 from warehouse.store.fixed_config import FixedConfig
-from warehouse.store.handlers import ArrowHandler, DataFrameHandler
+from warehouse.store.handlers import LASTING, ArrowHandler, DataFrameHandler
 from warehouse.store.run_events import steps, was_stopped
 from warehouse.store.stream import SCHEMA
 
@@ -118,10 +118,11 @@ class SnapshotClient(DuckDbClient):
         if isinstance(context, dg.InputContext):
             inside = getattr(context, "_step_context", None)  # none where an asset's value is asked
             run_id = inside.run_id if inside else ""
-            with (
-                step(f"Reading {table_slice.table}"),
-                run_snapshot.read_for_run(self._settings.path, run_id) as connection,
-            ):
+            with ExitStack() as reading:
+                reading.enter_context(step(f"Reading {table_slice.table}"))
+                connection = run_snapshot.open_for_reading(self._settings.path, run_id)
+                if context.dagster_type.typing_type not in LASTING:
+                    reading.enter_context(connection)
                 yield connection
             return
         run = context.step_context.dagster_run
