@@ -22,7 +22,7 @@ from warehouse.settings import Settings
 from warehouse.store import file_system
 
 TURNS = 5
-DAILY_MB = 260
+DAILY_MB = 115
 """The table of 5,000,000 orders, about."""
 
 

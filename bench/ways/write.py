@@ -25,7 +25,7 @@ PATH = Path(os.environ["BENCH_FOLDER"]) / "warehouse.duckdb"
 KEEP = Settings.model_fields["keep_snapshots"].default
 DAYS = 714
 FIRST = date(2024, 12, 1)
-BYTES_A_ROW = 40
+BYTES_A_ROW = 34
 """Of the table that fills a warehouse, about."""
 
 ORDERS = """
