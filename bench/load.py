@@ -122,7 +122,7 @@ class Bench:
             server=f"{NAMES[self.database.kind]} {version.split('-')[0]}",
             system=f"Python {platform.python_version()}, {platform.system()}",
             cpus=CPUS,
-            cpu=_cpu(),
+            cpu=cpu(),
             table_mb=size / 1e6,
         )
 
@@ -231,7 +231,7 @@ def _shown(outcome: Outcome) -> str:
     )
 
 
-def _cpu() -> str:
+def cpu() -> str:
     """Return the processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

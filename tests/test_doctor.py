@@ -300,7 +300,7 @@ def test_it_is_quick() -> None:
         (Line(0.04, 2e6, compressed=False, can_compress=False), True, WARNING, "does not offer"),
         (Line(0.04, 2e6, compressed=True, can_compress=True), True, OK, "compression is on"),
         (Line(0.001, 8e7, compressed=True, can_compress=True), True, WARNING, "longer here"),
-        (Line(0.001, 8e7, compressed=False, can_compress=True), False, OK, "more than 100 Mbit/s"),
+        (Line(0.001, 8e7, compressed=False, can_compress=True), False, OK, "more than 200 Mbit/s"),
     ],
 )
 def test_what_is_said_of_a_line(measured: Line, wanted: bool, verdict: Verdict, words: str) -> None:

@@ -147,3 +147,55 @@ def test_what_duckdb_refuses_is_said_with_the_table(path: Path) -> None:
 
     with pytest.raises(WarehouseError, match=r"refused rows of numbers.*one"):
         run(path, numbers)
+
+
+def test_arrow_tables_and_relations_there_and_back(path: Path) -> None:
+    got = []
+
+    @dg.asset
+    def numbers() -> pa.Table:
+        return pa.table({"n": [1, 2, 3]})
+
+    @dg.asset
+    def filtered(numbers: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+        return numbers.filter("n > 1")
+
+    @dg.asset
+    def last(filtered: pa.Table, numbers: duckdb.DuckDBPyRelation) -> None:
+        got.append((filtered.num_rows, numbers.fetchall()))
+
+    run(path, numbers, filtered, last)
+    assert got == [(2, [(1,), (2,), (3,)])]
+    assert rows(path, "FROM filtered") == [(2,), (3,)]
+
+
+def test_several_streams_of_one_snapshot_at_once(path: Path) -> None:
+    """Read one after the other: the file was opened for each."""
+    got = []
+
+    @dg.asset
+    def one() -> pd.DataFrame:
+        return pd.DataFrame({"n": range(300_000)})
+
+    @dg.asset
+    def two(one: pd.DataFrame) -> pd.DataFrame:
+        return one
+
+    @dg.asset
+    def both(
+        one: pa.RecordBatchReader, two: pa.RecordBatchReader, again: duckdb.DuckDBPyRelation
+    ) -> None:
+        got.append([sum(batch.num_rows for batch in each) for each in (one, two)])
+        got.append([again.count("*").fetchall()[0][0]])
+
+    @dg.asset
+    def again(two: pd.DataFrame) -> pd.DataFrame:
+        return two
+
+    run(path, one, two, again)
+    dg.materialize(
+        [one, two, again, both],
+        selection="both",
+        resources={"io_manager": WarehouseIOManager(database=str(path))},
+    )
+    assert got == [[300_000, 300_000], [300_000]]

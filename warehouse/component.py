@@ -22,7 +22,9 @@ class WarehouseParams(BaseModel):
         "root of the Dagster project. Unset: a new one of that NAME.",
     )
     io_manager_key: str | None = Field(
-        None, description="The resource that stores tables. Unset: warehouse_io_manager."
+        None,
+        description="The resource that stores tables. Unset: warehouse_io_manager, or "
+        "with a key prefix PREFIX_io_manager.",
     )
     key_prefix: str | None = Field(
         None, description="What the keys of its assets begin with. Unset: nothing."
@@ -59,10 +61,11 @@ class Warehouse(dg.Component, dg.Model, dg.Resolvable):
         description="The project folder. A relative path counts from the folder of this file; "
         f"`{PROJECT_ROOT}` is the root of the Dagster project.",
     )
-    io_manager_key: str = Field(
-        "warehouse_io_manager",
-        description="The resource that stores tables. Assets of your own that name it are stored "
-        "in the same snapshots.",
+    io_manager_key: str | None = Field(
+        None,
+        description="The resource that stores tables; unset, it is `warehouse_io_manager`, or with "
+        "a key prefix `PREFIX_io_manager`. Assets of your own that name it are stored in the same "
+        "snapshots.",
     )
     key_prefix: str | list[str] = Field(
         [],

@@ -48,7 +48,7 @@ def narration(_: dg.InitLoggerContext) -> logging.Logger:
 def build_definitions(
     home: str | Path,
     *,
-    io_manager_key: str = "warehouse_io_manager",
+    io_manager_key: str | None = None,
     key_prefix: str | Sequence[str] = (),
 ) -> dg.Definitions:
     """Make what Dagster knows of a project folder, for `Definitions.merge` in another project.
@@ -58,8 +58,9 @@ def build_definitions(
 
     Args:
         home: The project folder, which holds `sql/`, `checks/`, `data/` and `.env`.
-        io_manager_key: The resource that stores tables. Assets of your own that name it are
-            stored in the same snapshots.
+        io_manager_key: The resource that stores tables; None for `warehouse_io_manager`, or with
+            a key prefix `PREFIX_io_manager`. Assets of your own that name it are stored in the same
+            snapshots.
         key_prefix: What the keys of all assets begin with; the tables have plain names all the
             same. With two project folders in one code location, one of them needs a prefix.
 
@@ -67,7 +68,8 @@ def build_definitions(
         WarehouseError: a file or a setting of the folder is wrong; names it.
     """
     prefix = (key_prefix,) if isinstance(key_prefix, str) else tuple(key_prefix)
-    naming = Naming(prefix, "_".join(prefix) or "warehouse", io_manager_key)
+    label = "_".join(prefix) or "warehouse"
+    naming = Naming(prefix, label, io_manager_key or f"{label}_io_manager")
     return _of(load_project(Path(home)), naming)
 
 
@@ -102,7 +104,7 @@ def _of(project: Project, naming: Naming) -> dg.Definitions:
             naming.io_manager_key: WarehouseIOManager(
                 home=str(project.home or ""), views_step=naming.part(VIEWS)
             ),
-            naming.part(MYSQL): build_mysql(project.settings, naming),
+            naming.part(MYSQL): build_mysql(project, naming),
         },
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SAFE = "No half-written data is visible: a snapshot is published whole or not at all."
+_INTERRUPTED = "Query interrupted"
 SHOWN_CHARACTERS = 1_000
 """Of a text that somebody else wrote, such as a server's."""
 
@@ -68,6 +69,11 @@ def chain(error: BaseException) -> list[BaseException]:
     return found
 
 
+def interrupted(error: BaseException) -> bool:
+    """Whether an error is what Ctrl-C or SIGTERM becomes inside DuckDB, or was made of that."""
+    return any(type(each) is RuntimeError and str(each) == _INTERRUPTED for each in chain(error))
+
+
 def meant_for_people(error: BaseException) -> WarehouseError | None:
     """Find the error that was meant for people in what others made of it, or None."""
     return next((each for each in chain(error) if isinstance(each, WarehouseError)), None)
@@ -106,13 +112,15 @@ def step(doing: str, where: str = IN_THE_RUN) -> Iterator[None]:
 
     Raises:
         WarehouseError: with the error behind it, whose trace Dagster shows and keeps.
+        KeyboardInterrupt: somebody stopped it while DuckDB worked.
     """
     try:
         yield
     except WarehouseError:
         raise
     except Exception as error:
-        # Dagster's own steer a run, such as RetryRequested; what Ctrl-C becomes inside DuckDB.
-        if type(error).__module__.startswith("dagster") or str(error) == "Query interrupted":
-            raise
+        if interrupted(error):
+            raise KeyboardInterrupt from None
+        if type(error).__module__.startswith("dagster"):
+            raise  # such an error steers a run: RetryRequested
         raise unexpected(doing, error, where) from error

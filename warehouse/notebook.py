@@ -22,7 +22,7 @@ from IPython.core.magic import no_var_expand
 
 import warehouse
 from warehouse.assets.unexpected import for_people
-from warehouse.errors import WarehouseError
+from warehouse.errors import WarehouseError, interrupted
 from warehouse.serve.frames import frame
 from warehouse.serve.queries import errors_explained
 from warehouse.serve.query_errors import READ_ONLY
@@ -76,7 +76,7 @@ def _explained(text: str, variables: dict[str, Any]) -> pd.DataFrame | None:
     try:
         return query(text, variables)
     except Exception as error:
-        if str(error) == "Query interrupted":  # what Ctrl-C becomes inside DuckDB
+        if interrupted(error):
             raise KeyboardInterrupt from None
         raise for_people("`%sql`", error) from None
 

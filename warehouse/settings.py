@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -101,7 +101,8 @@ class Settings(BaseSettings):
     )
     connections: PositiveInt = Field(
         4,
-        description="How many connections to MySQL a run may have that loads several sources.",
+        description="How many connections to MySQL a run may have that loads several sources, or "
+        "compares the days of one.",
     )
     query_budget_seconds: PositiveFloat | None = Field(
         None, description="MySQL stops the query after so many seconds. Unset: no limit."
@@ -140,6 +141,24 @@ class Settings(BaseSettings):
         """Two projects never share a file unless somebody says so."""
         return (info.data.get("home") or ROOT) / path.expanduser()
 
+    def mysql_url_of(self, server: str) -> SecretStr | None:
+        """Return the URL of a MySQL that source files name; the usual one has no name.
+
+        Args:
+            server: In any case; empty for that of `WAREHOUSE_MYSQL_URL`.
+        """
+        return self.further_mysql_urls.get(server.lower()) if server else self.mysql_url
+
+    @property
+    def further_mysql_urls(self) -> dict[str, SecretStr]:
+        """The URLs of `WAREHOUSE_MYSQL_URL_<NAME>`, by their names in lower case."""
+        lead = mysql_setting("") + "_"
+        return {
+            name.removeprefix(lead).lower(): SecretStr(url)
+            for name, url in _variables(find_home(self.home)[1]).items()
+            if name.startswith(lead)
+        }
+
     @property
     def folder(self) -> Path:
         """The project folder, from which relative paths count: the home, or the repository."""
@@ -172,6 +191,17 @@ def find_home(home: Path | None = None) -> tuple[Path | None, tuple[Path, ...]]:
         )
     files = (own if found is None or _same(found, named) else None, found and found / ENV_FILE)
     return found, tuple(file for file in files if file)
+
+
+def mysql_setting(server: str = "") -> str:
+    """Return the variable that holds the URL of a MySQL; the usual one has no name."""
+    return f"WAREHOUSE_MYSQL_URL_{server.upper()}" if server else "WAREHOUSE_MYSQL_URL"
+
+
+def _variables(files: Iterable[Path]) -> dict[str, str]:
+    """Return the variables of the environment and of these files, with their names in capitals."""
+    every: list[Mapping[str, str | None]] = [*map(dotenv_values, files), os.environ]
+    return {name.upper(): value for some in every for name, value in some.items() if value}
 
 
 def _named(variables: Mapping[str, str | None], base: Path) -> Path | None:

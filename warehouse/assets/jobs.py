@@ -12,7 +12,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from warehouse.assets.checks import allowed_minutes, check_keys, evaluate
-from warehouse.assets.load import ask, say_loaded
+from warehouse.assets.load import ask, run_of, say_loaded
 from warehouse.assets.naming import Naming
 from warehouse.assets.receipts import left_out, origin
 from warehouse.assets.refresh import Comparison, Difference, compare_all
@@ -189,7 +189,7 @@ def _load(
                 for day, about in loaded.items()
             ]
             cached_days.forget(connection, source.name, day_of_row, *calendar_of(source).span)
-            guard_shrink(context, connection, source)
+            guard_shrink(run_of(context), connection, source)
     yield from events
 
 
@@ -215,10 +215,11 @@ def _read(
     days: Days,
 ) -> dict[date, dict[str, Any]]:
     """Read some days with one SELECT. Returns what is told of each of them."""
-    extraction = ask(context, source, days)
+    run = run_of(context)
+    extraction = ask(run, source, days)
     views = list(project.views)
     rows_by_day: dict[date, int] = {}
-    rows = stream(context, source, views, days, extraction, rows_by_day.update, guarded=False)
+    rows = stream(run, source, views, days, extraction, rows_by_day.update, guarded=False)
     insert(connection, source.name, rows, project.settings.memory_limit)
     about = {
         **origin(extraction, naming),
@@ -226,7 +227,7 @@ def _read(
         "dagster/column_schema": column_schema(connection, source.name),
         "dagster/storage_kind": "duckdb",
     }
-    say_loaded(context, source, extraction)
+    say_loaded(run, source, extraction)
     return {
         day: {**about, "dagster/partition_row_count": count} for day, count in rows_by_day.items()
     }

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import dagster as dg
 
 from warehouse.assets.naming import Naming
-from warehouse.assets.side_by_side import Loads
+from warehouse.assets.side_by_side import Loads, close_loads, loads_of
 from warehouse.errors import WarehouseError
-from warehouse.mysql.url import SETTING, parse_url
-from warehouse.settings import Settings
+from warehouse.mysql.url import parse_url
+from warehouse.project.project import Project
+from warehouse.settings import Settings, mysql_setting
 
 SAMPLE = "the embedded sample server"
 
 
-def build_mysql(settings: Settings, naming: Naming) -> dg.ResourceDefinition:
+def build_mysql(project: Project, naming: Naming) -> dg.ResourceDefinition:
     """Make the resource that holds a run's sessions with MySQL.
 
-    It shows which server, database and user, and never a password, which is no part of it. That
+    It shows which servers, databases and users, and never a password, which is no part of it. That
     is shown and cannot be chosen: whoever may start a run could have the password sent to a
     server of his own.
     """
-    server = shown_server(settings)
+    names = sorted({source.server for source in project.sources} or {""})
+    server = ", ".join(shown_server(project.settings, name) for name in names)
 
     @dg.resource(
         config_schema={
@@ -37,22 +40,24 @@ def build_mysql(settings: Settings, naming: Naming) -> dg.ResourceDefinition:
         description="The sessions with MySQL of one run, which show one instant of it.",
     )
     @contextmanager
-    def mysql(_: dg.InitResourceContext) -> Iterator[Loads]:
-        loads = Loads()
+    def mysql(context: dg.InitResourceContext) -> Iterator[Loads]:
+        run_id = context.run.run_id if context.run else ""
         try:
-            yield loads
+            yield loads_of(run_id)
         finally:
-            loads.close()
+            close_loads(run_id)
 
     return mysql
 
 
-def shown_server(settings: Settings) -> str:
-    """Return the MySQL of the settings as people know it, without its password."""
-    if settings.mysql_url is None:
-        return SAMPLE
+def shown_server(settings: Settings, name: str = "") -> str:
+    """Return a MySQL of the settings as people know it, without its password."""
+    setting = mysql_setting(name)
+    url = settings.mysql_url_of(name)
+    if url is None:
+        return f"{setting} is not set" if name else SAMPLE
     try:
-        server = parse_url(settings.mysql_url.get_secret_value(), folder=settings.folder)
+        server = replace(parse_url(url.get_secret_value(), folder=settings.folder), label=name)
     except WarehouseError:  # each run tells what is wrong with it
-        return f"{SETTING} cannot be read"
+        return f"{setting} cannot be read"
     return f"{server.name} ({'no TLS' if server.tls == 'disabled' else f'TLS: {server.tls}'})"

@@ -24,6 +24,7 @@ def make_receipt(run_id: str, table: str, extraction: Extraction) -> ledger.Rece
         rows=extraction.rows,
         seconds=round(extraction.seconds, 3),
         bytes=extraction.bytes,
+        server=plan.server.label or None,
         host=plan.server.socket or plan.server.host,
         port=plan.server.port,
         database=plan.server.database,
@@ -50,6 +51,7 @@ def origin(extraction: Extraction, naming: Naming) -> dict[str, Any]:
     """Return what is known before the first row, for the UI."""
     plan = extraction.plan
     known = {
+        "server": plan.server.label,
         "binlog_position": plan.binlog,
         "gtid": plan.gtid,
         "source_version": plan.version,

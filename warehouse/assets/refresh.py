@@ -9,7 +9,7 @@ from datetime import date
 from functools import cache, partial
 
 from warehouse.assets.source_queries import calendar_of, query_of
-from warehouse.assets.source_server import source_server
+from warehouse.assets.source_server import server_of
 from warehouse.console.text import counted
 from warehouse.days.fingerprint import changed_days, surely_changed
 from warehouse.days.ranges import all_days, ranges
@@ -94,7 +94,12 @@ def compare_all(
     with ExitStack() as comparisons:
         yield [
             comparisons.enter_context(
-                compare(one, partial(_say_of, say, one.name if len(sources) > 1 else ""), by)
+                compare(
+                    one,
+                    partial(_say_of, say, one.name if len(sources) > 1 else ""),
+                    by,
+                    among=len(sources),
+                )
             )
             for one in sources
         ]
@@ -105,13 +110,16 @@ def _say_of(say: Callable[[str], None], name: str, text: str) -> None:
 
 
 @contextmanager
-def compare(source: Source, say: Callable[[str], None], by: str) -> Iterator[Comparison]:
-    """Ask MySQL for a fingerprint of each day, with one grouped query or two, and compare.
+def compare(
+    source: Source, say: Callable[[str], None], by: str, among: int = 1
+) -> Iterator[Comparison]:
+    """Ask MySQL for a fingerprint of each day, with a few grouped queries, and compare.
 
     Args:
         source: With days.
         say: Told what is done.
         by: Who asks, for the comment in the query.
+        among: So many sources share the connections that a run may have.
 
     Raises:
         WarehouseError: MySQL cannot be asked, or the source does not tell which days changed.
@@ -128,7 +136,7 @@ def compare(source: Source, say: Callable[[str], None], by: str) -> Iterator[Com
             todo="Add `-- updated: updated_at`, the column with the time of a row's last change, "
             f"or reload days by name: just materialize {source.name} --partition DAY",
         )
-    plan = describe(source_server(settings, say), query_of(source))
+    plan = describe(server_of(source, say), query_of(source))
     key = source.key or tuple(column.name for column in plan.columns if column.key)
     if not key:
         raise WarehouseError(
@@ -158,6 +166,7 @@ def compare(source: Source, say: Callable[[str], None], by: str) -> Iterator[Com
             updated=source.updated,
             comment=f"warehouse fingerprints of={source.name} by={by}",
             budget_seconds=settings.query_budget_seconds,
+            connections=(settings.connections - 1) // among,  # one loads meanwhile
         ) as asked:
             day = duckdb_day(quoted(source.days.name), source.days.zone)
             held = cached_days.cached_days(connection, source.name, day, asked.recipe)

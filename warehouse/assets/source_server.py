@@ -1,25 +1,51 @@
-"""Which MySQL: that of the settings, or the embedded sample server."""
+"""Which MySQL: one of the settings, or the embedded sample server."""
 
 from __future__ import annotations
 
 import atexit
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 
+from warehouse.errors import SAFE, WarehouseError
 from warehouse.mysql.url import Server, parse_url
-from warehouse.settings import Settings
+from warehouse.project.source_files import Source
+from warehouse.settings import Settings, mysql_setting
 
 
-def source_server(settings: Settings, say: Callable[[str], None]) -> Server:
-    """Find the MySQL of the settings; with none set, it is the embedded sample server.
+def server_of(source: Source, say: Callable[[str], None]) -> Server:
+    """Find the MySQL that a source reads, see `source_server`.
+
+    Raises:
+        WarehouseError: the settings do not know it; names the file.
+    """
+    settings = source.settings
+    if source.server and settings.mysql_url_of(source.server) is None:
+        raise WarehouseError(
+            f"{source.at(1 - source.line)}: the note from names the server {source.server}, and "
+            f"{mysql_setting(source.server)} is not set.",
+            safe=SAFE,
+            todo=f"Set {mysql_setting(source.server)} in the environment or in .env.",
+        )
+    return source_server(settings, say, source.server)
+
+
+def source_server(settings: Settings, say: Callable[[str], None], name: str = "") -> Server:
+    """Find a MySQL of the settings; the usual one, if not set, is the embedded sample server.
 
     Args:
         settings: Those of the run.
         say: Told of the sample server when it starts.
+        name: Of a further server, which must be set; empty for the usual one.
+
+    Raises:
+        WarehouseError: its URL cannot be read.
     """
-    if settings.mysql_url is not None:
-        return parse_url(settings.mysql_url.get_secret_value(), folder=settings.folder)
+    url = settings.mysql_url_of(name)
+    if url is not None:
+        server = parse_url(url.get_secret_value(), mysql_setting(name), folder=settings.folder)
+        return replace(server, label=name)
     starts = not _sample.cache_info().currsize
     server = _sample()
     if starts:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from warehouse.assets.automation import by_automation, stale
+from warehouse.assets.automation import stale
 from warehouse.assets.code_links import code_link
 from warehouse.assets.load import Result, load_days, load_whole
 from warehouse.assets.naming import Naming
@@ -33,26 +33,31 @@ KINDS = {"mysql", "duckdb", "table"}
 
 def build_upstream(project: Project, naming: Naming) -> list[dg.AssetsDefinition]:
     """Make an observable asset of each table in MySQL that a source reads."""
-    tables = sorted({table for source in project.sources for table in source.facts.reads or ()})
-    return [_observable(table, project, naming) for table in tables]
+    tables = {
+        (source.server, table) for source in project.sources for table in source.facts.reads or ()
+    }
+    return [_observable(table, server, project, naming) for server, table in sorted(tables)]
 
 
-def _observable(table: TableName, project: Project, naming: Naming) -> dg.AssetsDefinition:
-    key = upstream_key(table, naming)
+def _observable(
+    table: TableName, server_name: str, project: Project, naming: Naming
+) -> dg.AssetsDefinition:
+    key = upstream_key(table, naming, server_name)
+    where = f" of {server_name}" if server_name else ""
     spec = dg.AssetSpec(
         key,
         group_name=GROUP,
         tags={"dagster/kind/mysql": ""},
-        description=f"The table `{table.name}` in MySQL. Observing it asks for the time of its "
-        "last change, which reads no row. The data version differs when it may have changed.",
+        description=f"The table `{table.name}` in MySQL{where}. Observing it asks for the time of "
+        "its last change, which reads no row. The data version differs when it may have changed.",
     )
 
     @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]
-        name=naming.part(observing_step(table)), specs=[spec]
+        name=naming.part(observing_step(table, server_name)), specs=[spec]
     )
     def observe(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
         with step(f"Observing {'.'.join(key.path)}"):
-            server = source_server(project.settings, context.log.info)
+            server = source_server(project.settings, context.log.info, server_name)
             with connect(server) as connection, plain_errors(server):
                 version = table_version(connection, table.database or server.database, table.name)
         if version is None:
@@ -100,11 +105,8 @@ def _as_a_whole(source: Source, project: Project, naming: Naming) -> dg.AssetsDe
     )
     def materialize(context: dg.AssetExecutionContext) -> Iterator[Result]:
         loads: Loads = getattr(context.resources, mysql)
-        automatic = by_automation(context.run)
         with step(f"Loading {source.name}"):
-            yield from load_whole(
-                context, source, project, loads, naming, unless_unchanged=automatic
-            )
+            yield from load_whole(context, source, project, loads, naming)
 
     return materialize
 
@@ -141,7 +143,6 @@ def _by_days(source: Source, project: Project, naming: Naming) -> dg.AssetsDefin
         named = f"{window.start.date()}{SEPARATOR}{window.end.date() - timedelta(days=1)}"
         days = Days(column.name, (calendar.parse_range(named),), column.zone)
         with step(f"Loading {source.name}"):
-            views, automatic = list(project.views), by_automation(context.run)
-            yield from load_days(context, source, views, days, naming, unless_unchanged=automatic)
+            yield from load_days(context, source, list(project.views), days, naming)
 
     return materialize

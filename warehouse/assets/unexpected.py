@@ -90,6 +90,8 @@ def _urls() -> Iterator[str]:
         for name in names:
             if value := getattr(settings, name):
                 yield value.get_secret_value()
+        for url in settings.further_mysql_urls.values():
+            yield url.get_secret_value()
     for name, value in os.environ.items():
         if name.upper().startswith("WAREHOUSE_") and "_URL" in name.upper() and value:
             yield value

@@ -15,19 +15,23 @@ from warehouse.project.source_query import TableName
 _SPECIAL = r"[^A-Za-z0-9_]"
 
 
-def upstream_key(table: TableName, naming: Naming) -> dg.AssetKey:
-    """Return the key of a table in MySQL: that of the connection's database has no database."""
+def upstream_key(table: TableName, naming: Naming, server: str = "") -> dg.AssetKey:
+    """Return the key of a table in MySQL: that of the connection's database has no database.
+
+    It begins with `mysql`, or `mysql_crm` for the server that source files call crm.
+    """
     path = [part for part in (table.database, table.name) if part]
-    return naming.key("mysql", *map(as_identifier, path))
+    return naming.key(f"mysql_{server}" if server else "mysql", *map(as_identifier, path))
 
 
-def observing_step(table: TableName) -> str:
+def observing_step(table: TableName, server: str) -> str:
     """Return the name of the step that observes a table in MySQL.
 
     Of its own: Dagster's would be the same for the table `a__b` and the table `b` of a database
     `a`, and it takes no name twice.
     """
-    return f"observe_{as_identifier(chr(0).join(filter(None, (table.database, table.name))))}"
+    parts = filter(None, (server and f"from {server}", table.database, table.name))
+    return f"observe_{as_identifier(chr(0).join(parts))}"
 
 
 def as_identifier(name: str) -> str:
@@ -45,7 +49,8 @@ def as_identifier(name: str) -> str:
 
 def upstream_keys(source: Source, naming: Naming) -> list[dg.AssetKey]:
     """Return the keys of the tables in MySQL that a source reads, as far as that can be told."""
-    return [upstream_key(table, naming) for table in sorted(source.facts.reads or ())]
+    tables = sorted(source.facts.reads or ())
+    return [upstream_key(table, naming, source.server) for table in tables]
 
 
 def column_lineage(plan: Plan, naming: Naming) -> dg.TableColumnLineage | None:
@@ -53,9 +58,9 @@ def column_lineage(plan: Plan, naming: Naming) -> dg.TableColumnLineage | None:
 
     What cannot be told is left out; None if nothing can.
     """
-    star = plan.query.facts.star_of
+    star, server = plan.query.facts.star_of, plan.server.label
     if star:  # nothing is to be traced, and a run has many of these
-        key = upstream_key(star, naming)
+        key = upstream_key(star, naming, server)
         names = [column.name for column in plan.columns]
         return dg.TableColumnLineage({name: [dg.TableColumnDep(key, name)] for name in names})
     reads = {table.name.lower(): table for table in plan.query.facts.reads or ()}
@@ -63,7 +68,9 @@ def column_lineage(plan: Plan, naming: Naming) -> dg.TableColumnLineage | None:
     found = trace(plan.query.sql, columns, plan.tables, dialect="mysql").sources
     lineage = {
         name: [
-            dg.TableColumnDep(upstream_key(reads[source.table.lower()], naming), source.name)
+            dg.TableColumnDep(
+                upstream_key(reads[source.table.lower()], naming, server), source.name
+            )
             for source in each
             if source.table.lower() in reads
         ]

@@ -58,7 +58,7 @@ def build_views(project: Project, naming: Naming) -> dg.AssetsDefinition:
                 kinds={"duckdb", "sql", "view"},
                 skippable=True,
                 is_virtual=True,
-            )
+            ).with_io_manager_key(naming.io_manager_key)
             for view in views
         ],
         can_subset=True,

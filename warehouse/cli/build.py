@@ -52,15 +52,21 @@ def materialize(
     The exit code is 3 if all was built and published, and a check of severity error failed.
     """
     with errors_for_people():
-        with importing_dagster():
-            from warehouse.cli.run import run
-        failed = run(
-            selection,
-            partition=partition,
-            partition_range=partition_range,
-            force=force,
-            keep_going=keep_going,
-        )
+        from warehouse.cli.early import begin_early
+        from warehouse.console import progress
+
+        progress.begin_to_narrate()
+        with begin_early(selection, force=force, keep_going=keep_going) as run_id:
+            with importing_dagster():
+                from warehouse.cli.run import run
+            failed = run(
+                selection,
+                partition=partition,
+                partition_range=partition_range,
+                force=force,
+                keep_going=keep_going,
+                run_id=run_id,
+            )
         _leave(failed)
 
 

@@ -15,7 +15,7 @@ import duckdb
 
 from warehouse.assets.unexpected import for_people
 from warehouse.cli.exit_codes import ExitCode
-from warehouse.errors import SAFE, WarehouseError, printable, quoted_from
+from warehouse.errors import SAFE, WarehouseError, interrupted, printable, quoted_from
 from warehouse.store.tampering import SnapshotChanged
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -41,8 +41,8 @@ def errors_for_people() -> Iterator[None]:
     except (KeyboardInterrupt, click.Abort):  # the second, where a question was to be answered
         _stopped()
     except Exception as error:
-        if isinstance(error, RuntimeError) and str(error) == "Query interrupted":
-            _stopped()  # what Ctrl-C becomes inside DuckDB
+        if interrupted(error):
+            _stopped()
         if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
             _drop_output()  # stdout goes to a full disk
         _fail(_said(error))

@@ -16,12 +16,12 @@ from warehouse.assets.source_queries import calendar_of
 from warehouse.assets.unexpected import for_people
 from warehouse.cli.selection import chosen_days, select
 from warehouse.cli.summary import print_summary
-from warehouse.console import progress
 from warehouse.console.text import counted
 from warehouse.days.calendar import range_tags
 from warehouse.definitions import defs, project
-from warehouse.errors import WarehouseError
+from warehouse.errors import WarehouseError, interrupted
 from warehouse.store.io_manager import FORCE_TAG, KEEP_GOING_TAG
+from warehouse.store.run_events import was_stopped
 
 
 def run(
@@ -31,6 +31,7 @@ def run(
     partition_range: str | None = None,
     force: bool = False,
     keep_going: bool = False,
+    run_id: str | None = None,
 ) -> list[dg.AssetCheckEvaluation]:
     """Materialize a selection of the assets (None: see `everything`) and say what came of it.
 
@@ -40,6 +41,7 @@ def run(
         partition_range: The first and the last day.
         force: Publish even a table that lost more rows than allowed, or without a view that breaks.
         keep_going: Publish what could be loaded if a source fails.
+        run_id: Of the run, if its loads have begun already.
 
     Returns:
         The checks of severity error that failed in this run.
@@ -51,10 +53,9 @@ def run(
     began = time.monotonic()
     keys = select(selection)
     days = chosen_days(keys, partition, partition_range)
-    progress.begin_to_narrate()
     with history() as instance:
         try:
-            result = _execute_assets(instance, keys, days, force, keep_going)
+            result = _execute_assets(instance, keys, days, force, keep_going, run_id)
         except WarehouseError as error:
             raise _with_others(error, keys) from None
         print_summary([result], time.monotonic() - began)
@@ -145,6 +146,7 @@ def _execute_assets(
     days: tuple[date, date] | None,
     force: bool,
     keep_going: bool = False,
+    run_id: str | None = None,
 ) -> dg.ExecuteInProcessResult:
     tags = {
         **(range_tags(*days) if days else {}),
@@ -156,6 +158,7 @@ def _execute_assets(
         force,
         asset_selection=keys,
         tags=tags,
+        run_id=run_id,
     )
 
 
@@ -167,13 +170,20 @@ def _execute(
     resources: Mapping[str, object] | None = None,
     tags: Mapping[str, str] | None = None,
     asset_selection: list[dg.AssetKey] | None = None,
+    run_id: str | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Run once, in this process."""
+    """Run once, in this process.
+
+    Raises:
+        WarehouseError: the run failed.
+        KeyboardInterrupt: somebody stopped it.
+    """
     try:
-        return job.execute_in_process(
+        result = job.execute_in_process(
             instance=instance,
             asset_selection=asset_selection,
             resources=resources,
+            run_id=run_id,
             run_config={"loggers": {"narration": {}}},
             tags={**(tags or {}), **({FORCE_TAG: "true"} if force else {})},
             raise_on_error=KEEP_GOING_TAG not in (tags or {}),
@@ -181,4 +191,9 @@ def _execute(
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         raise KeyboardInterrupt from None
     except Exception as error:
+        if interrupted(error):
+            raise KeyboardInterrupt from None
         raise for_people("The run", error) from None
+    if any(map(was_stopped, result.filter_events(lambda event: event.is_step_failure))):
+        raise KeyboardInterrupt  # a run that keeps going tells no other way
+    return result

@@ -63,15 +63,18 @@ def _status(settings: Settings) -> None:
 
 
 def _say_instants(found: Sequence[Asset]) -> None:
-    """Say which sources do not show one instant of MySQL: they were loaded in different runs."""
-    loaded = {
-        asset.name: asset.loaded.run_id for asset in found if asset.loaded and asset.loaded.instant
-    }
-    if len(set(loaded.values())) > 1:
-        click.echo(
-            f"{', '.join(loaded)} were loaded in different runs: they do not show one instant of "
-            "MySQL. `just materialize` loads them together."
-        )
+    """Say which sources do not show one instant of a server: they were loaded in different runs."""
+    by_server: dict[str, dict[str, str]] = {}
+    for asset in found:
+        if asset.loaded and asset.loaded.instant:
+            runs = by_server.setdefault(asset.loaded.server or "", {})
+            runs[asset.name] = asset.loaded.run_id
+    for server, loaded in sorted(by_server.items()):
+        if len(set(loaded.values())) > 1:
+            click.echo(
+                f"{', '.join(loaded)} were loaded in different runs: they do not show one instant "
+                f"of {server or 'MySQL'}. `just materialize` loads them together."
+            )
 
 
 def _say_writer(path: Path, now: datetime) -> None:

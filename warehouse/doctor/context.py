@@ -10,7 +10,7 @@ from typing import Any
 from pymysql.connections import Connection
 
 from warehouse.assets.source_queries import query_of
-from warehouse.assets.source_server import source_server
+from warehouse.assets.source_server import server_of, source_server
 from warehouse.errors import WarehouseError
 from warehouse.mysql.plan import Plan, make_plan
 from warehouse.mysql.session import connect
@@ -26,7 +26,10 @@ class Case:
     Each may raise a WarehouseError when it is first asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, server: str = "") -> None:
+        """Look at a server by its name in source files; the usual one has none."""
+        self._name = server
+        self._others: dict[str, Case] = {}
         self._open = ExitStack()
 
     def __enter__(self) -> Case:
@@ -43,7 +46,23 @@ class Case:
     @cached_property
     def server(self) -> Server:
         """The MySQL of the settings, or the sample server."""
-        return source_server(self.settings, lambda _: None)
+        return source_server(self.settings, lambda _: None, self._name)
+
+    def at(self, server: str) -> Case:
+        """Return the same with the connection to another server."""
+        if server == self._name:
+            return self
+        if server not in self._others:
+            self._others[server] = self._open.enter_context(Case(server))
+        return self._others[server]
+
+    @property
+    def servers(self) -> list[str]:
+        """The names of the servers that are read; the usual one, which has none, comes first."""
+        try:
+            return sorted({source.server for source in self.project.sources}) or [""]
+        except WarehouseError:  # the check of the sources tells
+            return [""]
 
     @cached_property
     def connection(self) -> Connection[Any]:
@@ -62,7 +81,9 @@ class Case:
         plans: dict[str, Plan | WarehouseError] = {}
         for source in self.project.sources:
             try:
-                plans[source.name] = make_plan(self.connection, self.server, query_of(source))
+                server_of(source, lambda _: None)
+                there = self.at(source.server)
+                plans[source.name] = make_plan(there.connection, there.server, query_of(source))
             except WarehouseError as error:
                 plans[source.name] = error
         return plans

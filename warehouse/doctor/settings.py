@@ -13,7 +13,7 @@ from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, ok, warning
 from warehouse.errors import WarehouseError
 from warehouse.mysql.url import parse_url
-from warehouse.settings import ENV_FILE, Settings, find_home
+from warehouse.settings import ENV_FILE, Settings, find_home, mysql_setting
 
 PREFIX = "WAREHOUSE_"
 KNOWN = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
@@ -31,6 +31,8 @@ def values(case: Case) -> Iterator[Finding]:
         where = ".env" if name not in env else "environment"
         both = ", which wins over .env" if name in env and name in file else ""
         yield ok(f"{name}={_shown(settings, name)} ({where}{both})")
+    for server, url in sorted(settings.further_mysql_urls.items()):
+        yield _further(server, url, settings)
     if settings.cache_mysql_url is not None:
         yield from _cache_url(settings.cache_mysql_url)
     if settings.mysql_url is None:
@@ -40,7 +42,8 @@ def values(case: Case) -> Iterator[Finding]:
 def variables(_: Case) -> Iterator[Finding]:
     """See that each variable with the prefix is one of ours."""
     env, file = _environment(), _file()
-    unknown = sorted({*env, *file} - {*KNOWN})
+    further = f"{mysql_setting()}_"
+    unknown = sorted(name for name in {*env, *file} - {*KNOWN} if not name.startswith(further))
     for name in unknown:
         close = difflib.get_close_matches(name, KNOWN, n=1)
         where = "in the environment" if name in env else "in .env"
@@ -69,6 +72,15 @@ def _file() -> dict[str, str]:
     """Return what the `.env` files say; the last one wins."""
     _, files = find_home()
     return _ours({name: value for file in files for name, value in dotenv_values(file).items()})
+
+
+def _further(server: str, url: SecretStr, settings: Settings) -> Finding:
+    name = mysql_setting(server)
+    try:
+        shown = parse_url(url.get_secret_value(), name, folder=settings.folder).name
+    except WarehouseError as error:
+        return warning(error.what, error.todo)
+    return ok(f"{name}={shown}: sources name it with `-- from: {server}`.")
 
 
 def _cache_url(url: SecretStr) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from warehouse.assets.source_queries import calendar_of
 from warehouse.doctor.context import Case
@@ -23,7 +24,8 @@ def connection(case: Case) -> Iterator[Finding]:
     with plain_errors(case.server):
         version = inspect.server_version(case.connection)
         milliseconds = inspect.round_trip_seconds(case.connection) * 1000
-    yield ok(f"{case.server.name} answers in {milliseconds:.1f} ms. It is {version}.")
+    server = replace(case.server, label="")  # each line of this check begins with it
+    yield ok(f"{server.name} answers in {milliseconds:.1f} ms. It is {version}.")
 
 
 def encryption(case: Case) -> Iterator[Finding]:
@@ -90,22 +92,22 @@ def limits(case: Case) -> Iterator[Finding]:
 
 def sources(case: Case) -> Iterator[Finding]:
     """See that MySQL takes the SELECT of each source, and that each column can be loaded."""
-    with plain_errors(case.server):
-        for name, plan in case.plans.items():
-            if isinstance(plan, WarehouseError):
-                yield failure(f"{name}: {plan.what}", plan.todo)
-                continue
-            about = f"; about {plan.rows_estimate:,} rows" if plan.rows_estimate else ""
-            yield ok(
-                f"{name}: {plan.named}, {len(plan.columns)} columns, each with a rule for its "
-                f"type{about}."
+    for name, plan in case.plans.items():
+        if isinstance(plan, WarehouseError):
+            yield failure(f"{name}: {plan.what}", plan.todo)
+            continue
+        about = f"; about {plan.rows_estimate:,} rows" if plan.rows_estimate else ""
+        where = f" of {plan.server.label}" if plan.server.label else ""
+        yield ok(
+            f"{name}: {plan.named}{where}, {len(plan.columns)} columns, each with a rule for its "
+            f"type{about}."
+        )
+        if plan.hidden:
+            yield warning(
+                f"{name}: the account may not read all columns of {plan.named}: a load leaves "
+                f"out {plan.hidden}.",
+                "Ask for SELECT on the table, if they are needed.",
             )
-            if plan.hidden:
-                yield warning(
-                    f"{name}: the account may not read all columns of {plan.named}: a load leaves "
-                    f"out {plan.hidden}.",
-                    "Ask for SELECT on the table, if they are needed.",
-                )
     for _, plan in case.planned:
         if plan.binlog:
             yield ok(f"The binary log stands at {plan.binlog}: receipts will say so.")
@@ -153,10 +155,10 @@ def _index(case: Case, source: Source, plan: Plan, day: str) -> Iterator[Finding
     if plan.table is None:
         yield ok(f"{source.name}: it is more than one table; look at the indexes of those.")
         return
-    if inspect.is_view(case.connection, plan.table):
+    if inspect.is_view(case.at(source.server).connection, plan.table):
         yield ok(f"{source.name}: {plan.named} is a view; look at the indexes of the tables in it.")
         return
-    found = inspect.indexes(case.connection, plan.table)
+    found = inspect.indexes(case.at(source.server).connection, plan.table)
     columns = [plan.column(name) for name in (day, source.updated) if name]
     wanted = tuple(stored_name(column) for column in columns if column)
     names = ", ".join(wanted)
@@ -200,12 +202,13 @@ def _outside(case: Case, source: Source, plan: Plan, column: DayColumn) -> Findi
         check_days(plan, column.name)
     except WarehouseError as error:
         return Finding(Verdict.NOT_CHECKED, error.what, error.todo)
-    found = inspect.indexes(case.connection, plan.table)
+    found = inspect.indexes(case.at(source.server).connection, plan.table)
     if not is_led_by(found, plan.column(column.name)):
         return ok(f"{source.name}: its rows of no day were not counted: a load counts them.")
     every = Days(column.name, (calendar_of(source).span,), column.zone)
-    with plain_errors(case.server):
-        outside = ask_outside(case.connection, plan, every, "warehouse doctor: days")
+    there = case.at(source.server)
+    with plain_errors(there.server):
+        outside = ask_outside(there.connection, plan, every, "warehouse doctor: days")
     if outside.undated:
         todo = f"Give them a day in MySQL's `{column.name}`."
         return warning(f"{source.name}: {outside.words}", todo)

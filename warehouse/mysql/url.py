@@ -43,7 +43,11 @@ _FORM = re.compile(
 
 @dataclass(frozen=True)
 class Server:
-    """One MySQL database: how to reach it, and how to name it to people."""
+    """One MySQL database: how to reach it, and how to name it to people.
+
+    Attributes:
+        label: Its name in source files; empty for the usual one.
+    """
 
     host: str
     port: int
@@ -56,11 +60,13 @@ class Server:
     key: str | None = None
     socket: str | None = None
     compressed: bool = False
+    label: str = ""
 
     @property
     def name(self) -> str:
         """How people call it: never with the password."""
-        return f"{self.user}@{self.socket or f'{self.host}:{self.port}'}/{self.database}"
+        address = f"{self.user}@{self.socket or f'{self.host}:{self.port}'}/{self.database}"
+        return f"{self.label} ({address})" if self.label else address
 
     @property
     def address(self) -> str:

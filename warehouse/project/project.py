@@ -87,24 +87,12 @@ def load_project(home: Path | None = None) -> Project:
         )
     sources = [replace(source, home=home) for source in load_sources(sql / FOLDER)]
     names = [source.name for source in sources]
-    _check_servers(sources)
     _check_names(sources, ())
     views = load_views((*names, *BOOKKEEPING), sql)
     _check_names(sources, views)
     assets = {*names, *(view.name for view in views)}
     found = load_checks(assets, {*assets, *BOOKKEEPING}, checks)
     return Project(home, tuple(sources), tuple(views), tuple(found))
-
-
-def _check_servers(sources: Collection[Source]) -> None:
-    for source in sources:
-        if source.server:  # rather no load at all than one from the usual server
-            raise WarehouseError(
-                f"{shown(source.file)}:1: the note from names the server {source.server}, and the "
-                "warehouse reads one server so far.",
-                safe="Nothing was read from any server.",
-                todo="Use a project folder for each server (WAREHOUSE_HOME, WAREHOUSE_MYSQL_URL).",
-            )
 
 
 def _check_names(sources: Collection[Source], views: Collection[View]) -> None:

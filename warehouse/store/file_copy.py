@@ -8,6 +8,8 @@ from pathlib import Path
 
 _CANNOT = (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 _AT_ONCE = 1 << 20
+PAGE = 4096
+"""What a file system writes at once, or a part of it."""
 
 
 def copy(source: Path, target: Path) -> None:
@@ -35,6 +37,27 @@ def copy_range(source: int, target: int, begin: int, count: int) -> None:
         if not copied:
             return
         begin += copied
+
+
+def update_range(source: int, target: int, begin: int, count: int) -> None:
+    """Make so many bytes the same as in another file, and write only the pages that are not.
+
+    Args:
+        source, target: Descriptors. The target reaches as far as the source.
+        begin: Where the bytes begin.
+        count: How many there are.
+    """
+    for place in range(begin, begin + count, _AT_ONCE):
+        wanted = os.pread(source, min(_AT_ONCE, begin + count - place), place)
+        found = os.pread(target, len(wanted), place)
+        first = None
+        for page in range(0, len(wanted) + PAGE, PAGE):
+            differs = wanted[page : page + PAGE] != found[page : page + PAGE]
+            if differs and first is None:
+                first = page
+            elif not differs and first is not None:
+                os.pwrite(target, wanted[first:page], place + first)
+                first = None
 
 
 def _inside_the_kernel(source: int, target: int, begin: int, count: int) -> int | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,12 +17,38 @@ from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 from warehouse.store import preview
 from warehouse.store.stream import SCHEMA, TableStream, insert
 
-_TAKEN: Mapping[object, Callable[[duckdb.DuckDBPyRelation], Any]] = {
-    pa.RecordBatchReader: lambda rows: rows.to_arrow_reader(),
-    pa.Table: lambda rows: rows.to_arrow_table(),
-    duckdb.DuckDBPyRelation: lambda rows: rows,
+LASTING = (pa.RecordBatchReader, duckdb.DuckDBPyRelation)
+"""Inputs whose rows come later: they need their connection until then."""
+
+
+def _reader(connection: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:
+    """Return a stream that holds its connection.
+
+    A file whose last connection is gone, while a result of it is still to be read, cannot be
+    opened again in this process: DuckDB waits for ever.
+    """
+    rows = connection.sql(query).to_arrow_reader()
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with connection:
+            yield from rows
+
+    return pa.RecordBatchReader.from_batches(rows.schema, batches())
+
+
+def _relation(connection: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyRelation:
+    """Return a relation that holds its connection, without which it is of no use."""
+    relation = connection.sql(query)
+    weakref.finalize(relation, id, connection)
+    return relation
+
+
+_TAKEN: Mapping[object, Callable[[duckdb.DuckDBPyConnection, str], Any]] = {
+    pa.RecordBatchReader: _reader,
+    pa.Table: lambda connection, query: connection.sql(query).to_arrow_table(),
+    duckdb.DuckDBPyRelation: _relation,
 }
-"""What an input of an asset can be, and how it is made of a table; without a type, a DataFrame."""
+"""What an input of an asset can be, and how it is read; without a type it is a DataFrame."""
 
 
 class ArrowHandler(DbTypeHandler[Any]):
@@ -33,6 +60,7 @@ class ArrowHandler(DbTypeHandler[Any]):
     def __init__(self, memory_limit: str | None = None) -> None:
         """See `insert` for the limit."""
         self._memory_limit = memory_limit
+        self._held: list[duckdb.DuckDBPyConnection] = []
 
     @property
     def supported_types(self) -> Sequence[type[object]]:
@@ -58,9 +86,12 @@ class ArrowHandler(DbTypeHandler[Any]):
         table_slice: TableSlice,
         connection: duckdb.DuckDBPyConnection,
     ) -> Any:
-        """Read the table, on a cursor of its own that outlives the connection."""
+        """Read the table; what is `LASTING` keeps the connection."""
         query = DuckDbClient.get_select_statement(table_slice)
-        return _TAKEN[context.dagster_type.typing_type](connection.cursor().sql(query))
+        taken = context.dagster_type.typing_type
+        if taken is duckdb.DuckDBPyRelation:  # what the asset makes of one needs it, too
+            self._held.append(connection)
+        return _TAKEN[taken](connection, query)
 
 
 def _stream(rows: pa.RecordBatchReader | pa.Table | duckdb.DuckDBPyRelation) -> TableStream:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from warehouse.errors import step
 from warehouse.settings import Settings, load_settings
 from warehouse.store import publish, run_snapshot, snapshots
 from warehouse.store.fixed_config import FixedConfig
-from warehouse.store.handlers import ArrowHandler, DataFrameHandler
+from warehouse.store.handlers import LASTING, ArrowHandler, DataFrameHandler
+from warehouse.store.run_events import steps, was_stopped
 from warehouse.store.stream import SCHEMA
 
 Context = dg.OutputContext | dg.InputContext
@@ -117,10 +118,11 @@ class SnapshotClient(DuckDbClient):
         if isinstance(context, dg.InputContext):
             inside = getattr(context, "_step_context", None)  # none where an asset's value is asked
             run_id = inside.run_id if inside else ""
-            with (
-                step(f"Reading {table_slice.table}"),
-                run_snapshot.read_for_run(self._settings.path, run_id) as connection,
-            ):
+            with ExitStack() as reading:
+                reading.enter_context(step(f"Reading {table_slice.table}"))
+                connection = run_snapshot.open_for_reading(self._settings.path, run_id)
+                if context.dagster_type.typing_type not in LASTING:
+                    reading.enter_context(connection)
                 yield connection
             return
         run = context.step_context.dagster_run
@@ -208,19 +210,13 @@ class WarehouseIOManager(FixedConfig, DuckDBIOManager):
         written = run_snapshot.close_run(path, run.run_id) if run else None
         if not run or not written:
             return
-        ended = _steps(context, dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_SKIPPED)
-        failed = written.steps & _steps(context, dg.DagsterEventType.STEP_FAILURE)
-        keep_going = failed and run.tags.get(KEEP_GOING_TAG) == "true"
-        if (not failed and written.steps <= ended) or keep_going:
+        ended = steps(context, dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_SKIPPED)
+        failures = steps(context, dg.DagsterEventType.STEP_FAILURE)
+        failed = written.steps & {*failures}
+        stopped = any(was_stopped(failures[key]) for key in failed)
+        keep_going = failed and not stopped and run.tags.get(KEEP_GOING_TAG) == "true"
+        if (not failed and written.steps <= {*ended}) or keep_going:
             written.restore(path)
             written.publish()
         else:
             written.discard()
-
-
-def _steps(context: dg.InitResourceContext, *kinds: dg.DagsterEventType) -> set[str]:
-    """Return the steps of a run of which such an event tells."""
-    if context.instance is None or context.run is None:
-        return set()
-    found = context.instance.all_logs(context.run.run_id, of_type={*kinds})
-    return {entry.step_key for entry in found if entry.step_key}

@@ -29,7 +29,8 @@ class Receipt:
         seconds: From the query to the last row.
         rows: Rows that came.
         bytes: Bytes of the record batches they came in.
-        host, port, database, source_table: Where from.
+        server, host, port, database, source_table: Where from. The server is named as in the
+            source file; NULL for the usual one.
         binlog_position, gtid: Where the source's binary log stood before the query, if the account
             may know: what was committed by then is in the load.
         source_version: The source table's version before the query, if it could be told.
@@ -48,6 +49,7 @@ class Receipt:
     rows: int
     seconds: float
     bytes: int
+    server: str | None
     host: str
     port: int
     database: str
@@ -99,6 +101,7 @@ class LastLoad:
     run_id: str
     source: str
     instant: str | None = None
+    server: str | None = None
 
 
 def last_load(connection: duckdb.DuckDBPyConnection, table: str) -> LastLoad | None:
@@ -106,11 +109,13 @@ def last_load(connection: duckdb.DuckDBPyConnection, table: str) -> LastLoad | N
     columns = _columns(connection)
     if "source_version" not in columns:
         return None
+    # A file of an earlier version lacks these.
+    instant, server = (name if name in columns else "NULL" for name in ("instant", "server"))
     found = connection.execute(
         "SELECT started_at, rows, query, source_version, run_id, "
+        f"coalesce({server} || ': ', '') || "
         "host || ':' || port || '/' || database || '.' || source_table, "
-        f"{'instant' if 'instant' in columns else 'NULL'} "
-        f"FROM {TABLE} WHERE table_name = ? ORDER BY started_at DESC LIMIT 1",
+        f"{instant}, {server} FROM {TABLE} WHERE table_name = ? ORDER BY started_at DESC LIMIT 1",
         [table],
     ).fetchone()
     return LastLoad(*found) if found else None

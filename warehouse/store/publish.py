@@ -102,6 +102,7 @@ def write(
             durable.make_folder(staging)
             try:
                 copy = prepare(folder, start.file) if start else Copy(cloned=False, origins=None)
+                reusable = not copy.cloned and spare.works_in(folder)
                 with open_copy(staging / FILE, memory_limit) as connection:
                     with transaction(connection, replacing):
                         yield connection
@@ -109,10 +110,14 @@ def write(
                         number, parts = record(connection, latest, who, part_of)
                         _compact(connection)
                     written = write_log.written(connection, staging / FILE)
-                _publish(staging, path, number, who, copy.origins, written)
+                origins = None
+                if reusable and written is not None:
+                    size = (staging / FILE).stat().st_size
+                    origins = blocks.after(copy.origins, size, written)
+                _publish(staging, path, number, who, origins)
             finally:
                 durable.discard_folder(staging)
-            _prune(folder, keep, parts, spare_one=not copy.cloned and spare.works_in(folder))
+            _prune(folder, keep, parts, spare_one=reusable)
 
 
 def _check_base(path: Path, start: Snapshot, say: Callable[[str], None]) -> None:
@@ -168,15 +173,14 @@ def _publish(
     number: int,
     who: str,
     origins: blocks.Origins[int] | None,
-    written: set[int] | None,
 ) -> None:
     """Make the staged file the newest snapshot. Durable before it is visible."""
     folder, file = staging.parent, staging / FILE
     durable.discard_folder(staging / "spill")
     file.chmod(0o444)
     tampering.seal(file)
-    if written is not None:
-        blocks.note(file, blocks.after(origins, file.stat().st_size, written))
+    if origins is not None:
+        blocks.note(file, origins)
     durable.sync(file)
     durable.sync(staging)
     snapshot = folder / f"{number:06d}"

@@ -144,11 +144,12 @@ def close_run(path: Path, run_id: str) -> RunSnapshot | None:
 
 @contextmanager
 def read_for_run(path: Path, run_id: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open what a run sees for the length of a `with`, see `open_for_reading`."""
+    with open_for_reading(path, run_id) as connection:
+        yield connection
+
+
+def open_for_reading(path: Path, run_id: str) -> duckdb.DuckDBPyConnection:
     """Open what a run sees: what it wrote itself, or the newest snapshot."""
     written = of_run(path, run_id)
-    if written is None:
-        with snapshots.read(path) as connection:
-            yield connection
-        return
-    with written.cursor() as connection:
-        yield connection
+    return written.cursor() if written else snapshots.open_newest(path)

@@ -80,6 +80,9 @@ def open_copy(file: Path, memory_limit: str | None) -> Iterator[duckdb.DuckDBPyC
         # Row groups of large values are kept small: joined, they would not fit into memory. What
         # grows by a few rows each time is compacted by `publish.write`.
         "max_vacuum_tasks": 0,
+        # Whoever commits checkpoints, and the rows are not written into a log first: the private
+        # copy is thrown away if anything happens to it.
+        "checkpoint_threshold": "1B",
         "temp_directory": str(file.parent / "spill"),
         "python_enable_replacements": False,
     }

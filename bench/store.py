@@ -1,0 +1,144 @@
+"""`python -m bench.store`: what a write costs in a warehouse and in one ten times as large."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import click
+
+from bench import results
+from bench.child import CPUS, Outcome, run, wait_for_quiet
+from bench.load import COMPILED, HOME, cpu, dry_option, patience_option, say
+from bench.results import Section, Way
+from warehouse.settings import Settings
+from warehouse.store import file_system
+
+TURNS = 5
+DAILY_MB = 260
+"""The table of 5,000,000 orders, about."""
+
+
+class Store:
+    """A folder with a warehouse, and programs that write there."""
+
+    def __init__(self, folder: Path, patience: float) -> None:
+        """Begin without a warehouse."""
+        self.folder = folder
+        self.written: dict[str, list[float]] = {}
+        self._patience = patience
+
+    def do(self, what: str, number: int) -> Outcome:
+        """Run a program of `bench.ways.write`."""
+        env: Mapping[str, str] = {"BENCH_FOLDER": str(self.folder), **COMPILED}
+        command = [sys.executable, "-m", "bench.ways.write", what, str(number)]
+        return run(command, env, server=0)
+
+    def fill(self, mb: int, orders: int = 0) -> Store:
+        """Make a warehouse of so many MB, so many orders included."""
+        say(f"Making a warehouse of {mb:,} MB ...")
+        self.do("fill", mb - (DAILY_MB if orders else 0))
+        if orders:
+            self.do("orders", orders)
+        return self
+
+    @property
+    def mb(self) -> float:
+        """The size of its newest snapshot."""
+        return (self.folder / "warehouse.duckdb").stat().st_size / 1e6
+
+    def measure(self, what: str, name: str, *, spare: bool = True) -> Way:
+        """Measure a write, when the snapshots that are kept come from such writes, too."""
+        way = Way(name)
+        if spare:
+            self.do(what, Settings.model_fields["keep_snapshots"].default + 1)
+        for _ in range(TURNS):
+            if not spare:
+                shutil.rmtree(self.folder / ".warehouse" / "spare", ignore_errors=True)
+            # What other writes left for the system to write would be waited for here.
+            subprocess.run(["sync"], check=True)
+            wait_for_quiet(self._patience)
+            outcome = self.do(what, 1)
+            way.add(outcome)
+            written = outcome.said["written_bytes"] / 1e6
+            self.written.setdefault(name, []).append(written)
+            say(f"  {name}: {outcome.said['seconds']:.2f} s, {written:,.1f} MB written")
+            if "day_bytes" in outcome.said:
+                way.bytes = outcome.said["day_bytes"]
+        return way
+
+
+def store(mb: int, rows: int, patience: float) -> Section:
+    """Measure a view, a table and a day."""
+    HOME.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=HOME) as folder:
+        empty, small, large = (Store(Path(folder) / name, patience) for name in "esl")
+        for one in (empty, small, large):
+            one.folder.mkdir()
+        small.fill(mb // 10)
+        large.fill(mb, rows)
+        section = Section(
+            title=f"Store: a write in a warehouse of {large.mb / 1000:.1f} GB",
+            command=" ".join(["python -m bench store", *sys.argv[1:]]),
+            date=f"{datetime.now(UTC):%Y-%m-%d}",
+            rows=rows,
+            server=f"no server, {file_system.kind(HOME) or 'a file system'}",
+            system=f"Python {platform.python_version()}, {platform.system()}",
+            cpus=CPUS,
+            cpu=cpu(),
+            table_mb=large.mb,
+        )
+        section.ways = [
+            small.measure("view", f"a view, {small.mb:,.0f} MB"),
+            large.measure("view", f"a view, {large.mb:,.0f} MB"),
+            large.measure("view", f"a view, {large.mb:,.0f} MB, by a full copy", spare=False),
+            empty.measure("table", "a table of 100,000 rows, nothing else"),
+            small.measure("table", f"a table of 100,000 rows, {small.mb:,.0f} MB"),
+            large.measure("table", f"a table of 100,000 rows, {large.mb:,.0f} MB"),
+            large.measure("day", f"a day of {rows:,} rows, {large.mb:,.0f} MB"),
+        ]
+        written = {**empty.written, **small.written, **large.written}
+        section.body = _table(section.ways, written)
+        return section
+
+
+def _table(ways: Sequence[Way], written: Mapping[str, Sequence[float]]) -> list[str]:
+    lines = ["| what is written | seconds | each run | written to disk |", "|---|--:|---|--:|"]
+    for way in ways:
+        each = " ".join(f"{seconds:.2f}" for seconds in way.seconds)
+        lines.append(
+            f"| {way.name} | {way.typical:.2f} | {each} | {median(written[way.name]):,.1f} MB |"
+        )
+    rows = ways[-1].bytes or 0
+    return [*lines, "", _WORDS.format(day=rows / 1e6)]
+
+
+_WORDS = """Each is a write by a process of its own, without MySQL and Dagster: from the wait for
+the lock to the removal of the oldest snapshot. The snapshots that are kept come from four such
+writes before, so that a spare file is there, and lacks what those wrote: "written to disk" is what
+this takes, and the write itself, as the system counts (`write_bytes` in `/proc/self/io`). The rows
+of the day have {day:,.2f} MB as they come from MySQL."""
+
+
+@click.command()
+@click.option("--mb", default=2_000, show_default=True, help="How large the warehouse is.")
+@click.option("--rows", default=5_000_000, show_default=True, help="How many orders it holds.")
+@patience_option
+@dry_option
+def main(mb: int, rows: int, patience: float, dry: bool) -> None:
+    """Measure what a write costs, and write the results into bench/RESULTS.md."""
+    section = store(mb, rows, patience)
+    click.echo(section.markdown())
+    if not dry:
+        results.keep(section)
+
+
+if __name__ == "__main__":
+    main()
