@@ -65,6 +65,11 @@ def test_all_that_a_file_says(tmp_path: Path) -> None:
     assert source.at().endswith("a.sql:12") and source.at(3).endswith("a.sql:14")
 
 
+def test_a_remark_is_for_people_only(tmp_path: Path) -> None:
+    source = read(tmp_path, "-- Told.\n-- # days: placed_at\n--# Owner: x\n-- key: id\nselect 1")
+    assert (source.description, source.key, source.days) == ("Told.", ("id",), None)
+
+
 def test_what_no_note_says_is_left_to_the_settings(tmp_path: Path) -> None:
     source = read(tmp_path, "select * from t")
     assert (source.description, source.owners, source.key, source.server) == ("", (), (), "")

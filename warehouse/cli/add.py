@@ -171,6 +171,7 @@ def _give(one: NewFile, dry_run: bool) -> None:
     if dry_run:
         click.echo(f"-- {_from_here(one.file)}\n{one.text}")
     else:
+        one.file.parent.mkdir(exist_ok=True)
         with one.file.open("x", encoding="utf-8") as file:
             file.write(one.text)
         click.echo(str(_from_here(one.file)))
