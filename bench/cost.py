@@ -6,7 +6,8 @@ import click
 
 from bench import results
 from bench.load import bench, dry_option, patience_option
-from bench.results import Section, Way
+from bench.results import Section
+from bench.way import Way
 from tests.servers.launch import KINDS
 
 NAMES = {"plain": "`SELECT * FROM orders`", "own": "this project's statement"}

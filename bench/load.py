@@ -23,7 +23,8 @@ import click
 from bench import results
 from bench.child import CPUS, DISTURBED, ROOT, Outcome, run, wait_for_quiet
 from bench.orders import facts_of, facts_sql, fill, verdict
-from bench.results import Section, Way
+from bench.results import Section
+from bench.way import Way
 from tests.servers.launch import SERVERS, Database
 
 HOME = ROOT / ".bench"

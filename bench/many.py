@@ -9,7 +9,8 @@ import click
 
 from bench import results
 from bench.load import HOME, Bench, bench, dry_option, patience_option
-from bench.results import Section, Way
+from bench.results import Section
+from bench.way import Way
 
 TABLES = 8
 TURNS = 3

@@ -11,7 +11,8 @@ import click
 
 from bench import results
 from bench.load import HOME, Bench, bench, dry_option, patience_option
-from bench.results import Section, Way
+from bench.results import Section
+from bench.way import Way
 
 BOTH = "(order_date, updated_at)"
 INDEXES = {f"an index on {BOTH}": BOTH, "an index on order_date": "(order_date)", "no index": None}

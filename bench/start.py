@@ -10,7 +10,8 @@ import click
 from bench import results
 from bench.load import HOME, bench, dry_option, patience_option
 from bench.many import project
-from bench.results import Section, Way
+from bench.results import Section
+from bench.way import Way
 
 ROWS = 1_000
 TURNS = 7

@@ -17,7 +17,8 @@ import click
 from bench import results
 from bench.child import CPUS, Outcome, run, wait_for_quiet
 from bench.load import COMPILED, HOME, cpu, dry_option, patience_option, say
-from bench.results import Section, Way
+from bench.results import Section
+from bench.way import Way
 from warehouse.settings import Settings
 from warehouse.store import file_system
 

@@ -15,7 +15,8 @@ import click
 from bench import results
 from bench.load import HOME, Bench, bench, dry_option, patience_option, say
 from bench.many import project
-from bench.results import Section, Way
+from bench.results import Section
+from bench.way import Way
 
 TIMES = 10
 

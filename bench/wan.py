@@ -8,7 +8,8 @@ import click
 
 from bench import results
 from bench.load import bench, dlt_python, dry_option, patience_option, say
-from bench.results import Section, Way
+from bench.results import Section
+from bench.way import Way
 from tests.servers.thin_line import thin_line
 
 TURNS = 2

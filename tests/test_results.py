@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench import results
-from bench.results import Section, Way
+from bench.results import Section
+from bench.way import Way
 
 
 def section(title: str, seconds: float) -> Section:
