@@ -94,7 +94,7 @@ sample-mysql *ARGS: _setup
 test *ARGS: _setup-all
     @"{{ bin }}/pytest" "$@"
 
-# Measure on a private MariaDB: a load (or `load`), `many`, `wan`, `values`, `refresh`, `cache`; each has its --help.
+# Measure on a private MariaDB: a load, or one of the programs in `bench/`; each has its --help.
 [no-exit-message]
 bench *ARGS: _setup-all
     @"{{ bin }}/python" -m bench "$@"

@@ -21,7 +21,7 @@ MB = 1 << 20
 ROWS = {
     "documents": "SELECT n, REPEAT(SHA2(n, 512), 760) FROM numbers WHERE n < 2000",
     "attachments": "SELECT n, REPEAT(SHA2(n, 512), IF(n % 400 = 7, 32768, 2)) FROM numbers",
-    "one of each size": "SELECT n, REPEAT('é', n * n) FROM numbers WHERE n % 90 = 1",
+    "one of each size": "SELECT n, REPEAT('é', n * n) FROM numbers WHERE n % 180 = 1",
 }
 
 

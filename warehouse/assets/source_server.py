@@ -14,21 +14,24 @@ from warehouse.project.source_files import Source
 from warehouse.settings import Settings, mysql_setting
 
 
+class UnknownServer(WarehouseError):
+    """The settings have no URL of a server."""
+
+
 def server_of(source: Source, say: Callable[[str], None]) -> Server:
     """Find the MySQL that a source reads, see `source_server`.
 
     Raises:
         WarehouseError: the settings do not know it; names the file.
     """
-    settings = source.settings
-    if source.server and settings.mysql_url_of(source.server) is None:
+    try:
+        return source_server(source.settings, say, source.server)
+    except UnknownServer as error:
         raise WarehouseError(
-            f"{source.at(1 - source.line)}: the note from names the server {source.server}, and "
-            f"{mysql_setting(source.server)} is not set.",
-            safe=SAFE,
-            todo=f"Set {mysql_setting(source.server)} in the environment or in .env.",
-        )
-    return source_server(settings, say, source.server)
+            f"{source.at(2 - source.line)}: {source.name} is from {source.server}. {error.what}",
+            safe=error.safe,
+            todo=error.todo,
+        ) from None
 
 
 def source_server(settings: Settings, say: Callable[[str], None], name: str = "") -> Server:
@@ -40,9 +43,16 @@ def source_server(settings: Settings, say: Callable[[str], None], name: str = ""
         name: Of a further server, which must be set; empty for the usual one.
 
     Raises:
+        UnknownServer: the settings have no URL of it.
         WarehouseError: its URL cannot be read.
     """
     url = settings.mysql_url_of(name)
+    if name and url is None:
+        raise UnknownServer(
+            f"{mysql_setting(name)} is not set.",
+            safe=SAFE,
+            todo="Set it to the server's URL, in the environment or in .env.",
+        )
     if url is not None:
         server = parse_url(url.get_secret_value(), mysql_setting(name), folder=settings.folder)
         return replace(server, label=name)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from warehouse.cli.catalog import Catalog, open_catalog
+from warehouse.cli.catalog import Catalog, from_option, open_catalog
 from warehouse.cli.exit_codes import ExitCode
 from warehouse.cli.output import errors_for_people
 from warehouse.console.text import counted
@@ -41,13 +41,15 @@ class NewFile:
 @click.command()
 @click.argument("tables", nargs=-1, required=True, metavar="TABLE...")
 @click.option("--dry-run", is_flag=True, help="Print the files, and write none.")
-def add(tables: tuple[str, ...], dry_run: bool) -> None:
+@from_option
+def add(tables: tuple[str, ...], dry_run: bool, server: str) -> None:
     """Write a source file for each TABLE in MySQL: a name, or a pattern.
 
     \b
       warehouse add customers
       warehouse add 'order_*' invoices
       warehouse add '*' --dry-run
+      warehouse add customers --from crm
 
     `sql/sources/mysql_customers.sql` selects from customers. The notes in it say what MySQL's
     definitions do: the key, and the column that MySQL sets at each change of a row. By which
@@ -58,14 +60,16 @@ def add(tables: tuple[str, ...], dry_run: bool) -> None:
     are printed on stdout.
     """
     with errors_for_people():
-        with open_catalog(load_settings()) as catalog:
+        with open_catalog(load_settings(), server) as catalog:
             chosen = select(catalog.tables, tables, catalog.server)
             wanted = list(_without_sources(chosen, catalog))
             refused = {table.name: _refusal(table, catalog) for table in wanted}
         for name, why in refused.items():
             if why:
                 _say(f"{name}: no file. {why}")
-        drafts = [_draft(table) for table in wanted if not refused[table.name]]
+        drafts = [
+            _draft(table, catalog.server.label) for table in wanted if not refused[table.name]
+        ]
         new = list(_new_files(drafts, catalog.project))
         _check(new)
         for one in new:
@@ -111,11 +115,12 @@ def _loaded(table: CatalogTable) -> list[str]:
     return [c.name for c in table.visible if c.readable and c.name not in secrets]
 
 
-def _draft(table: CatalogTable) -> Draft:
+def _draft(table: CatalogTable, server: str) -> Draft:
     secrets, loaded = _secrets(table), _loaded(table)
     updated = table.updated if table.updated and table.updated.name in loaded else None
     return Draft(
         table=table.name,
+        server=server,
         comment=table.comment,
         key=table.key(column for column in table.columns if column.name in loaded),
         updated=updated.name if updated and updated.kept else None,
@@ -137,7 +142,7 @@ def _new_files(drafts: Collection[Draft], project: Project) -> Iterator[NewFile]
     taken |= {source.name.lower() for source in project.sources}
     taken |= {view.name.lower() for view in project.views}
     for draft in sorted(drafts, key=lambda one: (one.table.lower() != one.table, one.table)):
-        name = asset_name(draft.table, taken)
+        name = asset_name(draft.table, taken, draft.server)
         taken.add(name)
         yield NewFile(folder / f"{name}.sql", draft)
 

@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from pymysql.connections import Connection
 
 
+from_option = click.option(
+    "--from",
+    "server",
+    metavar="NAME",
+    default="",
+    help="Look at the server of WAREHOUSE_MYSQL_URL_<NAME>.",
+)
+
+
 @dataclass(frozen=True)
 class Catalog:
     """The tables of a server, and the project beside them.
@@ -39,23 +48,28 @@ class Catalog:
 
 
 @contextmanager
-def open_catalog(settings: Settings) -> Iterator[Catalog]:
-    """Look at the tables of the settings' MySQL, as long as a `with` lasts.
+def open_catalog(settings: Settings, name: str = "") -> Iterator[Catalog]:
+    """Look at the tables of a MySQL of the settings, as long as a `with` lasts.
+
+    Args:
+        settings: Those of the project.
+        name: Of a further server; empty for the usual one.
 
     Raises:
-        WarehouseError: MySQL cannot be reached or refuses, or a file of the project is wrong.
+        WarehouseError: the server is not known, cannot be reached or refuses, or a file of the
+            project is wrong.
     """
     project = load_project(settings.home)
-    server = source_server(settings, lambda text: click.echo(text, err=True))
+    server = source_server(settings, lambda text: click.echo(text, err=True), name.lower())
     with connect(server, budget_seconds=settings.query_budget_seconds) as connection:
         tables = read_catalog(connection, server)
         names = [table.name for table in tables]
-        read_by = _read_by(names, project.sources, server.database)
+        read_by = _read_by(names, project.sources, server)
         yield Catalog(server, tables, project, read_by, connection)
 
 
 def _read_by(
-    names: Iterable[str], sources: Iterable[Source], database: str
+    names: Iterable[str], sources: Iterable[Source], server: Server
 ) -> dict[str, list[Source]]:
     """Return which sources read each table; a file need not spell its name with its case."""
     found: dict[str, list[Source]] = {name: [] for name in names}
@@ -67,6 +81,7 @@ def _read_by(
             alike = folded.get(table.name.lower(), [])
             if table.name in found:
                 alike = [table.name]
-            if table.database in ("", database) and not source.server and len(alike) == 1:
+            here = source.server == server.label and table.database in ("", server.database)
+            if here and len(alike) == 1:
                 found[alike[0]].append(source)
     return found

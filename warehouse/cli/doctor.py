@@ -15,10 +15,10 @@ from warehouse.errors import printable
 def doctor() -> None:
     """Check everything that a load needs, and say how to mend what is wrong.
 
-    The settings, the connection to MySQL, the account's privileges, TLS, the table with its
-    columns and indexes, the disk, the installed versions, and what was left behind. MySQL is asked
-    about the table and for none of its rows, and nothing is changed. A line each: ok, warning or
-    failure, the last two with what to do. The exit code is 1 if anything fails.
+    The settings, the connection to MySQL and its line, the account's privileges, TLS, the table
+    with its columns and indexes, the disk, the installed versions, and what was left behind. MySQL
+    is asked about the table and for none of its rows, and nothing is changed. A line each: ok,
+    warning or failure, the last two with what to do. The exit code is 1 if anything fails.
     """
     from warehouse.doctor import examine
     from warehouse.doctor.findings import Verdict

@@ -14,7 +14,7 @@ from warehouse.assets.refresh import Comparison
 from warehouse.assets.run_history import history
 from warehouse.assets.source_queries import calendar_of
 from warehouse.assets.unexpected import for_people
-from warehouse.cli.selection import chosen_days, select
+from warehouse.cli.selection import batches, select
 from warehouse.cli.summary import print_summary
 from warehouse.console.text import counted
 from warehouse.days.calendar import range_tags
@@ -52,15 +52,22 @@ def run(
     """
     began = time.monotonic()
     keys = select(selection)
-    days = chosen_days(keys, partition, partition_range)
+    runs = batches(keys, partition, partition_range)
+    results = []
     with history() as instance:
-        try:
-            result = _execute_assets(instance, keys, days, force, keep_going, run_id)
-        except WarehouseError as error:
-            raise _with_others(error, keys) from None
-        print_summary([result], time.monotonic() - began)
-        _raise_failures(result)
-    return _failed(result)
+        for number, batch in enumerate(runs, 1):
+            # What began before Dagster was there belongs to the last run, as all whole sources do.
+            begun = run_id if number == len(runs) else None
+            try:
+                results.append(
+                    _execute_assets(instance, batch.keys, batch.days, force, keep_going, begun)
+                )
+            except WarehouseError as error:
+                raise _with_others(error, keys) from None
+        print_summary(results, time.monotonic() - began)
+        for result in results:
+            _raise_failures(result)
+    return [check for result in results for check in _failed(result)]
 
 
 def _with_others(error: WarehouseError, keys: list[dg.AssetKey]) -> WarehouseError:

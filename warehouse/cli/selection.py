@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass, replace
 from datetime import date
 
 import dagster as dg
 
 from warehouse.assets.source_queries import calendar_of
+from warehouse.days.calendar import Calendar
 from warehouse.definitions import defs, project
 from warehouse.errors import WarehouseError
 from warehouse.project.project import Project
@@ -80,30 +82,59 @@ def everything(project: Project) -> dg.AssetSelection:
     return chosen
 
 
-def chosen_days(
+@dataclass(frozen=True)
+class Batch:
+    """What one run builds.
+
+    Attributes:
+        days: The first and the last day of its sources with days; None if it has none.
+    """
+
+    keys: list[dg.AssetKey]
+    days: tuple[date, date] | None
+
+
+def batches(
     keys: list[dg.AssetKey], partition: str | None, partition_range: str | None
-) -> tuple[date, date] | None:
-    """Return the first and the last day to load, or None if nothing chosen has days."""
+) -> list[Batch]:
+    """Part what is chosen into runs: one run has the same days for all of its sources.
+
+    Sources that begin on other days, or whose days are those of another time zone, come first, in
+    runs of their own; the last run builds everything else.
+
+    Args:
+        keys: All assets.
+        partition: A day.
+        partition_range: The first and the last day; without either it is all days of each source.
+
+    Raises:
+        WarehouseError: the days mean nothing for what is chosen.
+    """
     daily = [source for source in project.with_days if dg.AssetKey(source.name) in keys]
-    names = ", ".join(source.name for source in daily)
-    if not daily:
-        if partition or partition_range:
-            known = ", ".join(source.name for source in project.with_days)
-            raise WarehouseError(
-                "None of the chosen assets has days.",
-                safe="Nothing was run.",
-                todo=f"Name one that has ({known}), or leave out the days.",
-            )
-        return None
-    if len({calendar_of(source) for source in daily}) > 1:
+    if not daily and (partition or partition_range):
+        known = ", ".join(source.name for source in project.with_days)
         raise WarehouseError(
-            f"{names} do not have the same days.",
+            "None of the chosen assets has days.",
             safe="Nothing was run.",
-            todo="Load them one after the other.",
+            todo=f"Name one that has ({known}), or leave out the days.",
         )
     if partition and partition_range:
         raise WarehouseError("Name one day or a range of days, not both.", safe="Nothing was run.")
-    calendar = calendar_of(daily[0])
+    by_calendar: dict[Calendar, list[dg.AssetKey]] = {}
+    for source in daily:
+        by_calendar.setdefault(calendar_of(source), []).append(dg.AssetKey(source.name))
+    runs = [
+        Batch(some, _chosen_days(calendar, partition, partition_range))
+        for calendar, some in by_calendar.items()
+    ]
+    *first, last = runs or [Batch([], None)]
+    others = [key for key in keys if not any(key in run.keys for run in first)]
+    return [*first, replace(last, keys=others)]
+
+
+def _chosen_days(
+    calendar: Calendar, partition: str | None, partition_range: str | None
+) -> tuple[date, date]:
     if partition:
         day = calendar.parse_day(partition)
         return day, day

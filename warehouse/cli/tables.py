@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import click
 
-from warehouse.cli.catalog import Catalog, open_catalog
+from warehouse.cli.catalog import Catalog, from_option, open_catalog
 from warehouse.cli.output import errors_for_people
 from warehouse.console.columns import Heading, lay_out
 from warehouse.console.text import counted
@@ -88,13 +88,15 @@ class Line:
     help="The largest first, or by name.",
 )
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True)
-def tables(patterns: tuple[str, ...], order: str, format_: str) -> None:
+@from_option
+def tables(patterns: tuple[str, ...], order: str, format_: str, server: str) -> None:
     """List the tables and views that the account sees in MySQL, or those that match PATTERN.
 
     \b
       warehouse tables
       warehouse tables 'order*' '*_log' --sort size
       warehouse tables --format json
+      warehouse tables --from crm
 
     \b
     rows     MySQL's own estimate, marked ~; none is counted
@@ -108,7 +110,7 @@ def tables(patterns: tuple[str, ...], order: str, format_: str) -> None:
     all of it. MySQL is asked for its definitions, in three questions, and for no row.
     """
     with errors_for_people():
-        with open_catalog(load_settings()) as catalog:
+        with open_catalog(load_settings(), server) as catalog:
             chosen = select(catalog.tables, patterns, catalog.server)
         chosen.sort(key=SORTED[order])
         _print([_line(table, catalog) for table in chosen], format_)

@@ -14,7 +14,7 @@ from warehouse.errors import printable
 from warehouse.project.source_files import is_description, noted
 
 WIDTH = 100
-PREFIX = "mysql_"
+PREFIX = "mysql"
 """Stands before the name of each table: `orders` stays free for the view that cleans it."""
 LONGEST = 120
 """Of an asset's name: a file system takes 255 bytes, and the name may get a number."""
@@ -38,6 +38,7 @@ class Draft:
 
     Attributes:
         table: Its name in MySQL.
+        server: The name of a further server, in lower case; empty for the usual one.
         comment: That of the table.
         key: The columns that tell rows apart.
         updated: The column that MySQL sets to the time of a row's last change.
@@ -48,6 +49,7 @@ class Draft:
     """
 
     table: str
+    server: str = ""
     comment: str = ""
     key: tuple[str, ...] = ()
     updated: str | None = None
@@ -60,6 +62,8 @@ class Draft:
 def source_text(draft: Draft) -> str:
     """Return the text of the file. A name that no note can hold stands in none."""
     lines = [*_description(draft.comment)]
+    if draft.server:
+        lines.append(f"from: {draft.server}")
     if draft.key and all(map(_fits_a_note, draft.key)):
         lines.append(f"key: {', '.join(map(noted, draft.key))}")
     if draft.updated and _fits_a_note(draft.updated):
@@ -131,18 +135,19 @@ def mysql_name(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def asset_name(table: str, taken: Collection[str]) -> str:
+def asset_name(table: str, taken: Collection[str], server: str = "") -> str:
     """Return the name of the asset that holds a table: a file's name anywhere, and free.
 
     Args:
         table: Its name in MySQL.
         taken: Names that are not free, in lower case.
+        server: That of the draft; its name stands in the place of `mysql`.
     """
     plain = unicodedata.normalize("NFKD", table.casefold())
     parts = re.findall(r"[a-z0-9]+", "".join(c for c in plain if not unicodedata.combining(c)))
     # Letters without a counterpart in ASCII are written by their numbers.
     parts = parts or [f"u{ord(character):x}" for character in table]
-    name = (PREFIX + "_".join(parts))[:LONGEST]
+    name = "_".join([server or PREFIX, *parts])[:LONGEST]
     number, free = 1, name
     while free in taken:
         number += 1

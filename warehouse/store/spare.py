@@ -11,11 +11,11 @@ later. Whoever might is one of these:
 
 - Who has it open: DuckDB in another process, a backup program that knows no lock, a map of the
   file, a connection in this very process. Linux gives a write lease (`fcntl(2)`, F_SETLEASE) only
-  on a file that no other descriptor, of whatever process, has open. It is asked for when a snapshot
-  becomes the spare, and again when it is taken: refused, the file is deleted, as every removed
-  snapshot was before there were spares, and lives on for those who have it open. Before this
-  process opens the file, it looks whether it holds it itself: to close another descriptor would
-  let go of DuckDB's own lock.
+  on a file that no other descriptor, of whatever process, has open. It is asked for before a
+  snapshot becomes the spare, and again when that is taken. Refused, the file is deleted, as every
+  removed snapshot was before there were spares, and lives on for those who have it open. Before
+  this process opens the file, it looks whether it holds it itself: to close another descriptor
+  would let go of DuckDB's own lock.
 - Who opens it later by its name: the name is gone. The lease is asked for after the file was moved
   from the folder in which it was published into a new one, so that not even a program which holds
   that folder open, as `cp -r` does, can still reach it.
@@ -45,6 +45,7 @@ import signal
 import stat
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from warehouse.store import blocks, durable, file_system
@@ -79,9 +80,11 @@ def keep(folder: Path, removed: Sequence[Path]) -> None:
     spare = folder / FOLDER
     for one in [*others, spare]:
         durable.discard_folder(one)
+    if blocks.noted(newest / FILE) is None or not _is_free(newest / FILE):
+        # Under its own name: `just status` tells who still has it open.
+        durable.discard_folder(newest)
+        return
     durable.move(newest, spare)
-    if blocks.noted(spare / FILE) is None or not _is_free(spare / FILE):
-        durable.discard_folder(spare)
 
 
 def take(folder: Path, start: Path, target: Path) -> bool:
@@ -158,12 +161,17 @@ def _is_mounted(file: Path) -> bool:
     Each line of a list of mounts names in its fourth field what is mounted.
     """
     tail = "/".join(file.parts[-3:])
+    seen: set[str] = set()
     for process in _PROCESSES.iterdir():
-        if process.name.isdigit():
-            try:
-                mounts = (process / "mountinfo").read_text(errors="replace")
-            except OSError:  # it has ended
+        if not process.name.isdigit():
+            continue
+        with suppress(OSError):  # another user's: it cannot be told to have the same mounts
+            space = str((process / "ns/mnt").readlink())
+            if space in seen:
                 continue
-            if any(line.split(" ")[3].endswith(tail) for line in mounts.splitlines()):
+            seen.add(space)
+        with suppress(OSError):  # it has ended
+            mounts = (process / "mountinfo").read_text(errors="replace").splitlines()
+            if any(line.split(" ")[3].endswith(tail) for line in mounts):
                 return True
     return False
