@@ -21,6 +21,7 @@ from warehouse.settings import ROOT
 pytest.importorskip("create_dagster", reason="it is in the extra dev")
 
 TEXT = (ROOT / "docs" / "dagster-project.md").read_text(encoding="utf-8")
+DEFINITIONS = "src/shop/definitions.py"
 BLOCK = re.compile(r"(?:`([\w./]+)`:\n\n)?```(\w+)\n(.*?)```", re.DOTALL)
 SCRIPT = """#!{python}
 from importlib.metadata import entry_points
@@ -87,7 +88,14 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
     made.install(*map(str, made.venv.glob("*.whl")))
     made.run("create-dagster", "project", "shop", "--no-uv-sync", cwd=made.project.parent)
     made.install("--editable", str(made.project))
+    (made.project / DEFINITIONS).write_text(own_definitions(), encoding="utf-8")
     return made
+
+
+def own_definitions() -> str:
+    """Return the project as it was: with an executor and an I/O manager of its own."""
+    (text,) = [text for file, _, text in blocks() if file == DEFINITIONS]
+    return "".join(line for line in text.splitlines(True) if "build_definitions" not in line)
 
 
 def blocks() -> list[tuple[str, str, str]]:
