@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -182,7 +183,7 @@ def find_home(home: Path | None = None) -> tuple[Path | None, tuple[Path, ...]]:
     base = REPOSITORY or Path.cwd()
     found = home.absolute() if home else _named(os.environ, base) or _around(Path.cwd())
     own = REPOSITORY / ENV_FILE if REPOSITORY else None
-    named = _named(dotenv_values(own), base) if own else None
+    named = _named(_dotenv(own), base) if own else None
     found = found or named
     if found is None and own is None:
         raise WarehouseError(
@@ -198,9 +199,28 @@ def mysql_setting(server: str = "") -> str:
     return f"WAREHOUSE_MYSQL_URL_{server.upper()}" if server else "WAREHOUSE_MYSQL_URL"
 
 
+def _stamp(file: Path) -> object:
+    """Return what changes when a file does."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
+
+
+def _dotenv(file: Path) -> Mapping[str, str | None]:
+    """Return the variables that a file sets; none if it is not there."""
+    return _parsed(file, _stamp(file))
+
+
+@lru_cache(maxsize=16)
+def _parsed(file: Path, _: object) -> Mapping[str, str | None]:
+    return dotenv_values(file)
+
+
 def _variables(files: Iterable[Path]) -> dict[str, str]:
     """Return the variables of the environment and of these files, with their names in capitals."""
-    every: list[Mapping[str, str | None]] = [*map(dotenv_values, files), os.environ]
+    every: list[Mapping[str, str | None]] = [*map(_dotenv, files), os.environ]
     return {name.upper(): value for some in every for name, value in some.items() if value}
 
 
@@ -239,8 +259,22 @@ def load_settings(home: Path | None = None) -> Settings:
             each variable, not its value.
     """
     found, files = find_home(home)
+    variables = {name: value for name, value in os.environ.items() if name.upper() in _OPTIONS}
+    return _settings(found, tuple((file, _stamp(file)) for file in files), (*variables.items(),))
+
+
+_OPTIONS = frozenset(f"WAREHOUSE_{name.upper()}" for name in Settings.model_fields)
+
+
+@lru_cache(maxsize=16)
+def _settings(
+    home: Path | None,
+    files: tuple[tuple[Path, object], ...],
+    variables: tuple[tuple[str, str], ...],  # noqa: ARG001
+) -> Settings:
+    """Read the settings, once for each state of what they are read from."""
     try:
-        return Settings(home=found, _env_file=files)
+        return Settings(home=home, _env_file=tuple(file for file, _ in files))
     except ValidationError as error:
         lines = [
             f"WAREHOUSE_{str(item['loc'][0]).upper()}: {item['msg']}."
