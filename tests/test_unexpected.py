@@ -195,7 +195,7 @@ def test_a_cell(
 
 
 STEPS = {
-    "Loading mysql_orders": ("warehouse.assets.load.make_plan", "mysql_orders"),
+    "Loading mysql_orders": ("warehouse.assets.begin.make_plan", "mysql_orders"),
     "Writing mysql_orders": ("warehouse.store.handlers.insert", "mysql_orders"),
     "Writing the views order_stats": ("warehouse.assets.views.write_views", "order_stats"),
     "Describing the views order_stats": ("warehouse.assets.views.column_schema", "order_stats"),

@@ -4,7 +4,7 @@ see `exit_codes`.
 
 import click
 
-from warehouse.cli import add, build, doctor, init, query, sample, snapshots, status, tables
+from warehouse.cli import build, doctor, explore, init, query, sample, snapshots, status
 from warehouse.cli import dev as develop
 
 
@@ -19,8 +19,8 @@ def main() -> None:
 
 for command in (
     init.init,
-    tables.tables,
-    add.add,
+    explore.tables,
+    explore.add,
     build.materialize,
     build.refresh,
     develop.dev,

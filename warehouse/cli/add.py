@@ -10,9 +10,8 @@ from pathlib import Path
 
 import click
 
-from warehouse.cli.catalog import Catalog, from_option, open_catalog
+from warehouse.cli.catalog import Catalog, open_catalog
 from warehouse.cli.exit_codes import ExitCode
-from warehouse.cli.output import errors_for_people
 from warehouse.console.text import counted
 from warehouse.errors import WarehouseError, printable
 from warehouse.mysql.broken_views import check_view
@@ -38,46 +37,33 @@ class NewFile:
         return source_text(self.draft)
 
 
-@click.command()
-@click.argument("tables", nargs=-1, required=True, metavar="TABLE...")
-@click.option("--dry-run", is_flag=True, help="Print the files, and write none.")
-@from_option
-def add(tables: tuple[str, ...], dry_run: bool, server: str) -> None:
-    """Write a source file for each TABLE in MySQL: a name, or a pattern.
+def add_sources(tables: Sequence[str], dry_run: bool, server: str) -> None:
+    """Write a source file for each table.
 
-    \b
-      warehouse add customers
-      warehouse add 'order_*' invoices
-      warehouse add '*' --dry-run
-      warehouse add customers --from crm
+    Args:
+        tables: Names and patterns.
+        dry_run: Print the files, and write none.
+        server: The name of a further server; empty for the usual one.
 
-    `sql/sources/mysql_customers.sql` selects from customers. The notes in it say what MySQL's
-    definitions do: the key, and the column that MySQL sets at each change of a row. By which
-    columns' days it could be loaded stands there as a remark, to take the # off. Columns that look
-    like secrets are left out of the SELECT, and named.
-
-    A table that a source reads as it is gets no other, and no file is ever overwritten. The paths
-    are printed on stdout.
+    Raises:
+        SystemExit: a table that was named would not load, and has none.
     """
-    with errors_for_people():
-        with open_catalog(load_settings(), server) as catalog:
-            chosen = select(catalog.tables, tables, catalog.server)
-            wanted = list(_without_sources(chosen, catalog))
-            refused = {table.name: _refusal(table, catalog) for table in wanted}
-        for name, why in refused.items():
-            if why:
-                _say(f"{name}: no file. {why}")
-        drafts = [
-            _draft(table, catalog.server.label) for table in wanted if not refused[table.name]
-        ]
-        new = list(_new_files(drafts, catalog.project))
-        _check(new)
-        for one in new:
-            _give(one, dry_run)
-        _say_what_is_next(len(new), dry_run, catalog.project)
-        named = {table.lower() for table in tables}
-        if any(why and name.lower() in named for name, why in refused.items()):
-            sys.exit(ExitCode.FAILED)
+    with open_catalog(load_settings(), server) as catalog:
+        chosen = select(catalog.tables, tables, catalog.server)
+        wanted = list(_without_sources(chosen, catalog))
+        refused = {table.name: _refusal(table, catalog) for table in wanted}
+    for name, why in refused.items():
+        if why:
+            _say(f"{name}: no file. {why}")
+    drafts = [_draft(table, catalog.server.label) for table in wanted if not refused[table.name]]
+    new = list(_new_files(drafts, catalog.project))
+    _check(new)
+    for one in new:
+        _give(one, dry_run)
+    _say_what_is_next(len(new), dry_run, catalog.project)
+    named = {table.lower() for table in tables}
+    if any(why and name.lower() in named for name, why in refused.items()):
+        sys.exit(ExitCode.FAILED)
 
 
 def _without_sources(tables: Sequence[CatalogTable], catalog: Catalog) -> Iterator[CatalogTable]:

@@ -21,15 +21,6 @@ if TYPE_CHECKING:
     from pymysql.connections import Connection
 
 
-from_option = click.option(
-    "--from",
-    "server",
-    metavar="NAME",
-    default="",
-    help="Look at the server of WAREHOUSE_MYSQL_URL_<NAME>.",
-)
-
-
 @dataclass(frozen=True)
 class Catalog:
     """The tables of a server, and the project beside them.

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 import click
 
-from warehouse.cli.catalog import Catalog, from_option, open_catalog
-from warehouse.cli.output import errors_for_people
+from warehouse.cli.catalog import Catalog, open_catalog
 from warehouse.console.columns import Heading, lay_out
 from warehouse.console.text import counted
 from warehouse.mysql.catalog import CatalogTable, select
 from warehouse.settings import load_settings
 
-FORMATS = ("table", "csv", "json")
 SORTED: dict[str, Callable[[CatalogTable], int]] = {
     "name": lambda _: 0,  # as they come
     "rows": lambda table: -(table.rows or 0),
@@ -77,45 +75,21 @@ class Line:
         )
 
 
-@click.command()
-@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
-@click.option(
-    "--sort",
-    "order",
-    type=click.Choice(list(SORTED)),
-    default="name",
-    show_default=True,
-    help="The largest first, or by name.",
-)
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True)
-@from_option
-def tables(patterns: tuple[str, ...], order: str, format_: str, server: str) -> None:
-    """List the tables and views that the account sees in MySQL, or those that match PATTERN.
+def list_tables(patterns: Sequence[str], order: str, format_: str, server: str) -> None:
+    """Print the tables and views that the account sees.
 
-    \b
-      warehouse tables
-      warehouse tables 'order*' '*_log' --sort size
-      warehouse tables --format json
-      warehouse tables --from crm
-
-    \b
-    rows     MySQL's own estimate, marked ~; none is counted
-    size     on MySQL's disk, indexes included
-    key      the primary key, or else a unique one without NULL
-    days     date columns; * if an index finds the rows of a day
-    updated  the time of a row's last change; ? if only the column's name says so
-    source   the source files that read it already
-
-    Case does not count in PATTERN. A terminal shows as much as fits, a pipe and the other formats
-    all of it. MySQL is asked for its definitions, in three questions, and for no row.
+    Args:
+        patterns: Of their names; none for all.
+        order: A key of `SORTED`.
+        format_: One of the formats.
+        server: The name of a further server; empty for the usual one.
     """
-    with errors_for_people():
-        with open_catalog(load_settings(), server) as catalog:
-            chosen = select(catalog.tables, patterns, catalog.server)
-        chosen.sort(key=SORTED[order])
-        _print([_line(table, catalog) for table in chosen], format_)
-        if format_ == "table":
-            _say(chosen, catalog)
+    with open_catalog(load_settings(), server) as catalog:
+        chosen = select(catalog.tables, patterns, catalog.server)
+    chosen.sort(key=SORTED[order])
+    _print([_line(table, catalog) for table in chosen], format_)
+    if format_ == "table":
+        _say(chosen, catalog)
 
 
 def _line(table: CatalogTable, catalog: Catalog) -> Line:

@@ -22,13 +22,17 @@ def written(connection: duckdb.DuckDBPyConnection, file: Path) -> set[int] | Non
     """Return the blocks of a file that were written since it was attached.
 
     Returns:
-        None if the log cannot be relied upon: it misses the headers, which each checkpoint writes.
+        None if the log cannot be relied upon: it misses the headers, which each checkpoint writes;
+        or it cannot be read, as DuckDB 2.0 does not escape a quote in a path.
     """
-    found = connection.execute(
-        "SELECT pos, bytes FROM duckdb_logs_parsed('FileSystem') "
-        "WHERE op = 'WRITE' AND parse_filename(path) = ?",
-        [file.name],
-    ).fetchall()
+    try:
+        found = connection.execute(
+            "SELECT pos, bytes FROM duckdb_logs_parsed('FileSystem') "
+            "WHERE op = 'WRITE' AND parse_filename(path) = ?",
+            [file.name],
+        ).fetchall()
+    except duckdb.ConversionException:
+        return None
     if not any(begin < blocks.HEADERS for begin, _ in found):
         return None
     return {
