@@ -139,6 +139,23 @@ def test_a_stream_that_breaks_publishes_nothing_and_says_why(path: Path) -> None
     assert not (path.parent / ".warehouse" / "staging").exists()
 
 
+@pytest.mark.parametrize("name", ["loads", "Snapshots", "cached_days"])
+def test_an_asset_does_not_replace_what_the_warehouse_keeps(path: Path, name: str) -> None:
+    @dg.asset
+    def numbers() -> pd.DataFrame:
+        return pd.DataFrame({"a": [1]})
+
+    @dg.asset(name=name)
+    def taken() -> pd.DataFrame:
+        return pd.DataFrame({"a": [1]})
+
+    run(path, numbers)
+    before = rows(path, "FROM snapshots")
+    with pytest.raises(WarehouseError, match=f"{name}: the warehouse keeps"):
+        run(path, taken)
+    assert rows(path, "FROM snapshots") == before
+
+
 def test_what_duckdb_refuses_is_said_with_the_table(path: Path) -> None:
     @dg.asset
     def numbers() -> TableStream:

@@ -13,7 +13,7 @@ import pandas as pd
 from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TableSlice
 from dagster_duckdb.io_manager import DuckDbClient, DuckDBIOManager
 
-from warehouse.errors import step
+from warehouse.errors import SAFE, WarehouseError, step
 from warehouse.settings import Settings, load_settings
 from warehouse.store import publish, run_snapshot, snapshots
 from warehouse.store.fixed_config import FixedConfig
@@ -103,6 +103,20 @@ def awaited(context: dg.OutputContext, views_step: str) -> set[str]:
     return names
 
 
+def _check_name(table: str) -> None:
+    """See that an asset does not take the place of a table that the warehouse keeps for itself.
+
+    Raises:
+        WarehouseError: it would.
+    """
+    if table.lower() in publish.BOOKKEEPING:
+        raise WarehouseError(
+            f"An asset cannot be stored as {table}: the warehouse keeps a table of that name.",
+            safe=SAFE,
+            todo="Give the asset another name.",
+        )
+
+
 class SnapshotClient(DuckDbClient):
     """Where the I/O manager gets its connections: a private copy to write, a snapshot to read."""
 
@@ -125,6 +139,7 @@ class SnapshotClient(DuckDbClient):
                     reading.enter_context(connection)
                 yield connection
             return
+        _check_name(table_slice.table)
         run = context.step_context.dagster_run
         table = f'{SCHEMA}."{table_slice.table}"'
         whole = not context.has_asset_partitions or covers_all(
