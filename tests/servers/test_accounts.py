@@ -128,14 +128,14 @@ REFUSED = {
 }
 
 
-def refused(shop: Database, loads: int = 1) -> str:
-    """Return what is said of a load by the odd account."""
-    url = parse_url(shop.url(user=ODD, password="x"))
+def refused(shop: Database, loads: int = 1, user: str = ODD) -> str:
+    """Return what is said of a load by an account, the odd one if none is given."""
+    url = parse_url(shop.url(user=user, password="x"))
     with pytest.raises(WarehouseError) as caught:
         for _ in range(loads):
             list(open_extraction(url, query("select * from one")).batches())
     text = str(caught.value)
-    assert "MySQL at odd@" in text
+    assert f"MySQL at {user}@" in text
     assert len(text.splitlines()) == 3, text
     return text
 
@@ -217,4 +217,15 @@ def test_a_plugin_that_nobody_knows(mariadb: Database) -> None:
 def test_an_account_of_a_user_of_that_machine(mariadb: Database) -> None:
     mariadb.start()
     make(mariadb, "IDENTIFIED VIA unix_socket")
-    assert "does not let this account in by a password" in refused(mariadb)
+    assert "only a user of the server's own machine may use it" in refused(mariadb)
+
+
+def test_an_unknown_account_is_never_said_to_exist(mariadb: Database) -> None:
+    """MariaDB lets an unknown user look like an account that it has, of one kind or another."""
+    mariadb.start()
+    make(mariadb, "IDENTIFIED VIA unix_socket")
+    for name in ("nobody", "ghost", "someone", "analyst2", "bi", "etl", "reports", "x"):
+        text = refused(mariadb, user=name)
+        assert "refuses this account: " in text
+        assert "unknown, or" in text or "wrong user or password" in text
+        assert "Correct the user" in text

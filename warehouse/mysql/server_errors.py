@@ -122,9 +122,10 @@ _GARBLED = (
     "(a proxy, a load balancer); then run again.",
 )
 _OVER_TLS = "An account that has to use TLS is refused in the same words: try ?ssl_mode=required."
+# MariaDB answers an unknown user as if it were one of its accounts, by chance one of this kind.
 _SOCKET = (
-    "does not let this account in by a password: it belongs to a user of the server's own machine",
-    _ACCOUNT + "caching_sha2_password).",
+    "refuses this account: it is unknown, or only a user of the server's own machine may use it",
+    f"Correct the user in WAREHOUSE_MYSQL_URL. {_ACCOUNT}caching_sha2_password).",
 )
 
 
