@@ -99,10 +99,11 @@ test *ARGS: _setup-all
 bench *ARGS: _setup-all
     @"{{ bin }}/python" -m bench "$@"
 
-# Take the README's pictures of Dagster's UI again; needs Chromium.
+# Take the docs' pictures of Dagster's UI again; needs Chromium.
 [no-exit-message]
 screenshots: _setup-all
     @"{{ bin }}/python" docs/screenshots.py
+    @"{{ bin }}/python" -m docs.recording
 
 # Check format, lint, types, layering and the definitions.
 [no-exit-message]

@@ -1,4 +1,4 @@
-"""Takes the README's pictures of Dagster's UI, over a warehouse of the sample's, made for them."""
+"""Takes the docs' pictures of Dagster's UI, over a warehouse of the sample's, made for them."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def sample_warehouse() -> Iterator[dict[str, str]]:
 
 
 def main() -> None:
-    """Take all of the README's pictures."""
+    """Take all of the docs' pictures."""
     IMAGES.mkdir(exist_ok=True)
     with sample_warehouse() as env, dev(env) as address:
         for name, picture in PICTURES.items():

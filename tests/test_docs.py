@@ -1,20 +1,28 @@
-"""The README's tables are the code's. `python -m tests.test_docs` prints them anew."""
+"""The tables of the docs are the code's. `python -m tests.test_docs` prints them anew."""
 
 import re
+import tomllib
 from itertools import pairwise
+
+import pytest
 
 from warehouse.cli import main
 from warehouse.mysql.types import TYPES
 from warehouse.settings import ROOT, Settings
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = ROOT / "README.md"
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md")}
+ALL = "\n".join([README.read_text(encoding="utf-8"), *PAGES.values()])
+README_LINES = 160
+"""What a visitor reads in five minutes."""
 
 
 def settings_table() -> str:
     lines = ["| setting | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"
-        lines.append(f"| `WAREHOUSE_{name.upper()}` | {default} | {field.description} |")
+        meaning = re.sub(r"docs/(\w+\.md)", r"[\1](\1)", field.description or "")
+        lines.append(f"| `WAREHOUSE_{name.upper()}` | {default} | {meaning} |")
     return "\n".join(lines)
 
 
@@ -36,12 +44,31 @@ def recipes() -> set[str]:
     return set(re.findall(r"^([a-z][a-z-]*)[^:=\n]*:(?!=)", text, re.MULTILINE)) - {"default"}
 
 
+def figures(kind: str, columns: int) -> str:
+    """Return the table of a section of the benchmark's results, as far as the docs show it."""
+    results = (ROOT / "bench" / "RESULTS.md").read_text(encoding="utf-8")
+    sections = {part.split()[0].strip(":"): part for part in results.split("\n## ")[:0:-1]}
+    table = re.findall(r"^\|.*$", sections[kind], re.MULTILINE)
+    return "\n".join("|".join(row.split("|")[: columns + 1]) + "|" for row in table)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= README_LINES
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_a_page_begins_with_what_its_reader_wants(name: str) -> None:
+    title, first, *_ = PAGES[name].split("\n\n")
+    assert title.startswith("# ")
+    assert first.startswith("You want ")
+
+
 def test_the_settings_are_all_there_as_they_are() -> None:
-    assert settings_table() in README
+    assert settings_table() in PAGES["settings.md"]
 
 
 def test_the_type_map_is_all_there_as_it_is() -> None:
-    assert types_table() in README
+    assert types_table() in PAGES["types.md"]
 
 
 def test_every_command_has_its_recipe() -> None:
@@ -50,18 +77,29 @@ def test_every_command_has_its_recipe() -> None:
 
 def test_every_recipe_is_there() -> None:
     assert "materialize" in recipes()
-    shown = set(re.findall(r"just ([a-z][a-z-]*)", README))
+    shown = set(re.findall(r"just ([a-z][a-z-]*)", ALL))
     assert recipes() - shown == set()
 
 
-def test_the_figures_are_those_of_the_last_benchmark() -> None:
-    results = (ROOT / "bench" / "RESULTS.md").read_text(encoding="utf-8")
-    sections = {part.split()[0].strip(":"): part for part in results.split("\n## ")[:0:-1]}
-    for kind, columns in {"Load": 7, "Refresh": 4, "Saving": 8}.items():
-        table = re.findall(r"^\|.*$", sections[kind], re.MULTILINE)
-        assert len(table) > 5
-        shown = ["|".join(row.split("|")[: columns + 1]) + "|" for row in table]
-        assert "\n".join(shown) in README, f"{kind}: the README shows other figures"
+@pytest.mark.parametrize(
+    ("kind", "columns", "page"),
+    [
+        ("Load", 7, "performance.md"),
+        ("Refresh", 4, "performance.md"),
+        ("Saving", 8, "performance.md"),
+        ("Line", 4, "connection.md"),
+    ],
+)
+def test_the_figures_are_those_of_the_last_benchmark(kind: str, columns: int, page: str) -> None:
+    shown = figures(kind, columns)
+    assert shown.count("\n") > 4
+    assert shown in PAGES[page], f"{kind}: {page} shows other figures"
+
+
+def test_the_version_has_its_place_in_the_changelog() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## \[{re.escape(project['version'])}\] - \d{{4}}-", changes, re.MULTILINE)
 
 
 def test_each_dependency_carries_its_reason() -> None:

@@ -112,7 +112,7 @@ def test_the_other_codes(warehouse_env: WarehouseEnv, arguments: list[str], code
     assert warehouse(warehouse_env, *arguments).returncode == code
 
 
-def test_the_readme_names_them_all() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = readme.split("| exit code | meaning |")[1].split("\n\n")[0]
+def test_the_docs_name_them_all() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    table = page.split("| exit code | meaning |")[1].split("\n\n")[0]
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.M)] == list(ExitCode)

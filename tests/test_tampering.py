@@ -192,7 +192,7 @@ def test_an_older_snapshot_is_guarded_too(path: Path) -> None:
 
 
 def test_a_reader_of_duckdbs_own_is_not_guarded(path: Path) -> None:
-    """The README says so: this is what it would see."""
+    """docs/troubleshooting.md says so: this is what it would see."""
     open_for_writing(path, "INSERT INTO t VALUES (2)", killed=True)
     with duckdb.connect(str(path), read_only=True) as connection:
         assert connection.sql("FROM t").fetchall() == [(1,), (2,)]

@@ -85,8 +85,8 @@ class Settings(BaseSettings):
     )
     mysql_reader: Literal["auto", "connectorx", "pymysql"] = Field(
         "auto",
-        description="One reader serves every server: `auto`. The names of the two that earlier "
-        "versions had are still accepted, and mean the same.",
+        description="One reader serves every server: `auto`. The names of the two readers of "
+        "earlier versions are still accepted, and mean the same.",
     )
     daily_start: Annotated[date, AfterValidator(_begun)] = Field(
         date(2025, 11, 1),
@@ -97,13 +97,12 @@ class Settings(BaseSettings):
         0.5,
         ge=0,
         le=1,
-        description="A load that would leave a table with fewer rows than this share allows to "
-        "lose, or with none, is refused. 1 refuses nothing.",
+        description="The share of its rows that a load may take from a table. A load that would "
+        "take more, or all, is refused. 1 refuses nothing.",
     )
     connections: PositiveInt = Field(
         4,
-        description="How many connections to MySQL a run may have that loads several sources, or "
-        "compares the days of one.",
+        description="How many connections a run may read over at the same time, to each server.",
     )
     query_budget_seconds: PositiveFloat | None = Field(
         None, description="MySQL stops the query after so many seconds. Unset: no limit."
@@ -123,17 +122,19 @@ class Settings(BaseSettings):
         "each column. It keeps a load flat, at any number of rows.",
     )
     freshness_minutes: PositiveInt = Field(
-        60, description="How old the loaded table may become before the UI calls it stale."
+        60,
+        description="How old a loaded table may become. Then the UI calls it stale, and "
+        "`just dev`, while it runs, loads it again by itself.",
     )
     cache_mysql_url: SecretStr | None = Field(
         None,
         description="The database of the I/O manager `mysql_cache`, in the form of "
-        "`WAREHOUSE_MYSQL_URL`, with an account that may write: [docs/caches.md](docs/caches.md).",
+        "`WAREHOUSE_MYSQL_URL`, with an account that may write: docs/caches.md.",
     )
     ui_hosts: Annotated[str | None, AfterValidator(_hosts)] = Field(
         None,
-        description="By which further names or addresses, separated by commas, `just dev` may be "
-        "opened: `box.example.com,192.168.1.5`. Unset: `localhost`, 127.0.0.0/8 and `[::1]` only.",
+        description="Further names or addresses by which `just dev` may be opened, separated by "
+        "commas: `box.example.com,192.168.1.5`. Unset: `localhost`, 127.0.0.0/8 and `[::1]` only.",
     )
 
     @field_validator("path")

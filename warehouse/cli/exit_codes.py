@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The exit codes of all commands. The README's table says the same."""
+    """The exit codes of all commands. The table in docs/command-line.md says the same."""
 
     DONE = 0
     FAILED = 1

@@ -49,7 +49,7 @@ def variables(_: Case) -> Iterator[Finding]:
         where = "in the environment" if name in env else "in .env"
         yield warning(
             f"{name} {where} is not a setting, and has no effect.",
-            f"Did you mean {close[0]}?" if close else "Take it out; README.md lists the settings.",
+            f"Did you mean {close[0]}?" if close else "Take it out. docs/settings.md lists all.",
         )
     if not unknown:
         yield ok(f"All variables {PREFIX}… are settings.")
