@@ -1,17 +1,15 @@
 """Writes the outputs of the notebooks anew: `python -m notebooks.execute [orders.ipynb ...]`.
 
-They show the sample data, from a warehouse that is made for it and thrown away: whoever executes
-them gets the same, but for the time of the load.
+They show the sample data, on the days of its files, from a warehouse that is made for it and thrown
+away: whoever executes them gets the same, but for the time of the load.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -19,9 +17,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from warehouse.sample.generate import CSV
-from warehouse.sample.server import serve
-from warehouse.sample.tables import CUSTOMERS, ORDERS
+from warehouse.sample.calendar import CSV_LAST_DAY, FILE, FIXED
 from warehouse.settings import ROOT
 
 FOLDER = ROOT / "notebooks"
@@ -32,7 +28,7 @@ METADATA = {
 
 
 def sample_warehouse(folder: Path) -> dict[str, str]:
-    """Load the sample as it was a day earlier, and then as it is.
+    """Load the sample by the first command, which leaves history: a day ago, and now.
 
     Args:
         folder: Where the warehouse is made.
@@ -43,42 +39,23 @@ def sample_warehouse(folder: Path) -> dict[str, str]:
     home = folder / "dagster_home"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+    (folder / FILE).write_text(f"{CSV_LAST_DAY} {FIXED}\n", encoding="utf-8")
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith("WAREHOUSE_")},
         "DAGSTER_HOME": str(home),
         "WAREHOUSE_PATH": str(folder / "warehouse.duckdb"),
         # Said, so that a developer's .env has no say.
         "WAREHOUSE_HOME": str(ROOT / "warehouse"),
-        "WAREHOUSE_KEEP_SNAPSHOTS": "3",
         "TZ": "UTC",
     }
-    for csv_file, selection in ((_a_day_earlier(folder), ()), (CSV, ("mysql_orders",))):
-        with serve(tables=(replace(ORDERS, csv=csv_file), CUSTOMERS)) as server:
-            subprocess.run(
-                [sys.executable, "-m", "warehouse", "materialize", *selection],
-                cwd=ROOT,
-                env={**env, "WAREHOUSE_MYSQL_URL": server.url},
-                stdout=subprocess.DEVNULL,
-                check=True,
-            )
+    subprocess.run(
+        [sys.executable, "-m", "warehouse", "materialize"],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
     return env
-
-
-def _a_day_earlier(folder: Path) -> Path:
-    """Write the orders as they were, so that rows were added, changed and removed since."""
-    with CSV.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    last_day = max(row["order_date"] for row in rows)
-    earlier = [row for row in rows if row["order_date"] != last_day]
-    for row in [row for row in earlier if row["status"] == "completed"][-25:]:
-        row["status"] = "pending"
-    earlier += [{**row, "id": str(len(rows) + int(row["id"]))} for row in earlier[-3:]]
-    path = folder / "orders.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(earlier)
-    return path
 
 
 def execute(path: Path, env: dict[str, str], folder: Path) -> NotebookNode:

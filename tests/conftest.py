@@ -16,6 +16,7 @@ import pytest
 
 from tests.servers import launch
 from warehouse.errors import WarehouseError
+from warehouse.sample.calendar import AS_COMMITTED, FILE
 from warehouse.settings import ROOT
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class WarehouseEnv:
         monkeypatch.setenv("DAGSTER_HOME", str(home))
         self.home = folder / "project"
         self.configure(path=self.path)
+        # What the tests say of the sample they say of its files.
+        (folder / FILE).write_text(AS_COMMITTED)
 
     def own_project(self) -> Path:
         """Give the warehouse a copy of the shipped files, which the test may change."""

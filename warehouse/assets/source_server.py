@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import atexit
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 from warehouse.errors import SAFE, WarehouseError
 from warehouse.mysql.url import Server, parse_url
 from warehouse.project.source_files import Source
+from warehouse.sample.calendar import SampleCalendar, calendar_in
 from warehouse.settings import Settings, mysql_setting
+
+if TYPE_CHECKING:
+    from warehouse.sample.server import SampleServer
+
+day_before = threading.Event()
+"""Set while the embedded sample server is to show its tables as they were a day ago."""
 
 
 class UnknownServer(WarehouseError):
@@ -56,9 +65,11 @@ def source_server(settings: Settings, say: Callable[[str], None], name: str = ""
     if url is not None:
         server = parse_url(url.get_secret_value(), mysql_setting(name), folder=settings.folder)
         return replace(server, label=name)
-    starts = not _sample.cache_info().currsize
-    server = _sample()
-    if starts:
+    starts = _sample.cache_info().misses
+    sample = _sample(calendar_in(settings.path.parent))
+    sample.database.days_back = int(day_before.is_set())
+    server = parse_url(sample.url)
+    if _sample.cache_info().misses > starts:
         say(
             "WAREHOUSE_MYSQL_URL is not set: the source is the embedded sample server, which "
             f"speaks MySQL's protocol on port {server.port} over data/*.csv."
@@ -67,10 +78,10 @@ def source_server(settings: Settings, say: Callable[[str], None], name: str = ""
 
 
 @cache
-def _sample() -> Server:
+def _sample(calendar: SampleCalendar | None) -> SampleServer:
     """Run the sample server as long as this process: a run that fails may not come to end it."""
     from warehouse.sample.server import serve
 
     running = ExitStack()
     atexit.register(running.close)
-    return parse_url(running.enter_context(serve()).url)
+    return running.enter_context(serve(calendar=calendar))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 from warehouse.assets.begin import Run, begin_together
+from warehouse.assets.day_before import announce, begin_a_day_ago
 from warehouse.assets.side_by_side import close_loads, loads_of
 from warehouse.console.progress import narrate
 from warehouse.project.project import Project, load_project
@@ -25,13 +26,20 @@ def begin_early(selection: str | None, *, force: bool, keep_going: bool) -> Iter
         keep_going: As in the run.
     """
     project = load_project()
+    a_day_ago = begin_a_day_ago(project)
     sources = _meant(project, selection)
     if not sources:
         yield None
         return
     run = Run(str(uuid4()), force, keep_going, automatic=False, say=narrate, warn=narrate)
     loads = loads_of(run.run_id)
-    loads.open_early(lambda: begin_together(loads, sources, project, run))
+
+    def begin() -> None:
+        if a_day_ago:
+            announce(project)
+        begin_together(loads, sources, project, run)
+
+    loads.open_early(begin)
     try:
         yield run.run_id
     finally:

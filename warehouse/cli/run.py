@@ -9,6 +9,7 @@ from datetime import date
 import click
 import dagster as dg
 
+from warehouse.assets import day_before
 from warehouse.assets.jobs import COMPARED, REFRESH
 from warehouse.assets.refresh import Comparison
 from warehouse.assets.run_database import with_database
@@ -56,6 +57,8 @@ def run(
     runs = batches(keys, partition, partition_range)
     results = []
     with history() as instance:
+        if day_before.shown():
+            run_id = _load_day_before(instance, keys, force, keep_going, run_id)
         for number, batch in enumerate(runs, 1):
             # What began before Dagster was there belongs to the last run, as all whole sources do.
             begun = run_id if number == len(runs) else None
@@ -69,6 +72,34 @@ def run(
         for result in results:
             _raise_failures(result)
     return [check for result in results for check in _failed(result)]
+
+
+def _load_day_before(
+    instance: dg.DagsterInstance,
+    keys: list[dg.AssetKey],
+    force: bool,
+    keep_going: bool,
+    run_id: str | None,
+) -> str | None:
+    """Load the sample as it was a day ago, without its days, and see to it that today is next.
+
+    Returns:
+        The id of the run that is next, if its loads have begun already: they have not any more.
+    """
+    whole = {source.name for source in project.whole}
+    chosen = [key for key in keys if key in select(None)]
+    if not any(key.to_user_string() in whole for key in chosen):
+        day_before.now()
+        return run_id
+    if run_id is None:
+        day_before.announce(project)
+    try:
+        _execute_assets(instance, chosen, None, force, keep_going, run_id, checks=False)
+    except WarehouseError as error:
+        raise _with_others(error, keys) from None
+    finally:
+        day_before.now()
+    return None
 
 
 def _with_others(error: WarehouseError, keys: list[dg.AssetKey]) -> WarehouseError:
@@ -155,16 +186,20 @@ def _execute_assets(
     force: bool,
     keep_going: bool = False,
     run_id: str | None = None,
+    *,
+    checks: bool = True,
 ) -> dg.ExecuteInProcessResult:
     tags = {
         **(range_tags(*days) if days else {}),
         **({KEEP_GOING_TAG: "true"} if keep_going else {}),
     }
+    job = defs.resolve_implicit_global_asset_job_def()
     return _execute(
         instance,
-        defs.resolve_implicit_global_asset_job_def(),
+        job.get_subset(
+            asset_selection={*keys}, asset_check_selection=None if checks else frozenset()
+        ),
         force,
-        asset_selection=keys,
         tags=tags,
         run_id=run_id,
     )
@@ -177,7 +212,6 @@ def _execute(
     *,
     resources: Mapping[str, object] | None = None,
     tags: Mapping[str, str] | None = None,
-    asset_selection: list[dg.AssetKey] | None = None,
     run_id: str | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run once, in this process.
@@ -189,7 +223,6 @@ def _execute(
     try:
         result = job.execute_in_process(
             instance=instance,
-            asset_selection=asset_selection,
             resources=resources,
             run_id=with_database(instance, run_id),
             run_config={"loggers": {"narration": {}}},

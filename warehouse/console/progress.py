@@ -56,6 +56,12 @@ def begin_to_narrate() -> None:
     narrating = True
 
 
+def stop_narrating() -> None:
+    """Say nothing any more."""
+    global narrating
+    narrating = False
+
+
 def narrate(message: str) -> None:
     """Write a line for the person at the command line, above the bar if there is one."""
     if narrating:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 import duckdb
 
+from warehouse.sample.calendar import SampleCalendar
 from warehouse.sample.tables import DATABASE, Table, TableColumn
 
 INFORMATION_SCHEMA = "information_schema_"
@@ -53,25 +55,75 @@ CREATE TABLE information_schema_statistics (
 """
 
 
-def load(tables: Sequence[Table]) -> duckdb.DuckDBPyConnection:
-    """Make an in-memory database of these tables."""
-    connection = duckdb.connect()
-    connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    for function in _FUNCTIONS:
-        connection.execute(f"CREATE MACRO {function}")
-    connection.execute(_COLUMNS)
-    connection.execute(_TABLES)
-    connection.execute(_STATISTICS)
-    for table in sorted(tables, key=lambda one: one.name):
-        types = {column.name: column.duckdb_type for column in table.columns}
-        connection.read_csv(
-            str(table.csv), header=True, dtype=types, na_values=r"\N", encoding="utf-8"
-        ).create(table.name)
-        _describe(connection, table)
-    return connection
+class SampleDatabase:
+    """An in-memory database of the tables, as they are on a day."""
+
+    def __init__(self, tables: Sequence[Table], calendar: SampleCalendar | None = None) -> None:
+        """Make one.
+
+        Args:
+            tables: What it holds.
+            calendar: Which days it shows; None for those of the files, just as they are.
+        """
+        self.days_back = 0
+        """So many days before the calendar's last one are shown to who comes next."""
+        self._tables = sorted(tables, key=lambda one: one.name)
+        self._calendar = calendar
+        self._shown: date | None = None
+        self._connection = duckdb.connect()
+        self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        for function in _FUNCTIONS:
+            self._connection.execute(f"CREATE MACRO {function}")
+        self._connection.execute(_COLUMNS)
+        self._connection.execute(_TABLES)
+        self._connection.execute(_STATISTICS)
+        self._connection.execute("CREATE SCHEMA files")
+        for table in self._tables:
+            types = {column.name: column.duckdb_type for column in table.columns}
+            self._connection.read_csv(
+                str(table.csv), header=True, dtype=types, na_values=r"\N", encoding="utf-8"
+            ).create(f"files.{table.name}" if calendar else table.name)
+            if not calendar:
+                _describe(self._connection, table)
+
+    def session(self) -> duckdb.DuckDBPyConnection:
+        """Open a connection to the tables as they are now."""
+        if self._calendar:
+            day = self._calendar.last_day - timedelta(days=self.days_back)
+            if day != self._shown:
+                for table in self._tables:
+                    _fill(self._connection, table, self._calendar, day)
+                    _describe(self._connection, table)
+                self._shown = day
+        return self._connection.cursor()
+
+
+def _fill(
+    connection: duckdb.DuckDBPyConnection, table: Table, calendar: SampleCalendar, day: date
+) -> None:
+    """Give a table the rows that it has at the end of a day."""
+    moved = ", ".join(_moved(column, calendar.shift) for column in table.columns)
+    as_of = (table.as_of or "FROM moved").format(
+        first_use=f"DATE '{calendar.first_use}'", last_day=f"DATE '{day}'"
+    )
+    connection.execute(
+        f'CREATE OR REPLACE TABLE "{table.name}" AS '
+        f'WITH moved AS (SELECT {moved} FROM files."{table.name}") FROM ({as_of})'
+    )
+
+
+def _moved(column: TableColumn, days: int) -> str:
+    """Return a column, its dates and moments moved by some days."""
+    by = {"DATE": f"+ {days}", "TIMESTAMP": f"+ to_days({days})"}
+    return f'"{column.name}" {by.get(column.duckdb_type.removesuffix("TZ"), "")} AS "{column.name}"'
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Describe a table as `information_schema` does."""
+    for name in sorted(DESCRIBED):
+        connection.execute(
+            f"DELETE FROM information_schema_{name} WHERE table_name = ?", [table.name]
+        )
     for position, column in enumerate(table.columns, 1):
         row = ["def", DATABASE, table.name, column.name, position, *_details(column)]
         row += ["PRI" if column.name in table.key else "", "", "select", column.comment]

@@ -28,7 +28,8 @@ from mysql_mimic.variable_processor import VariableProcessor
 from sqlglot import exp
 
 from warehouse.errors import WarehouseError
-from warehouse.sample.database import DESCRIBED, INFORMATION_SCHEMA, load
+from warehouse.sample.calendar import SampleCalendar
+from warehouse.sample.database import DESCRIBED, INFORMATION_SCHEMA, SampleDatabase
 from warehouse.sample.origins import origins
 from warehouse.sample.protocol import Column, ExactServer
 from warehouse.sample.tables import DATABASE, ORDERS, TABLES, Table
@@ -62,6 +63,7 @@ class SampleServer:
 
     host: str
     port: int
+    database: SampleDatabase
 
     @property
     def url(self) -> str:
@@ -71,7 +73,10 @@ class SampleServer:
 
 @contextmanager
 def serve(
-    port: int = 0, tables: Sequence[Table] = TABLES, on_query: OnQuery = lambda _: None
+    port: int = 0,
+    tables: Sequence[Table] = TABLES,
+    on_query: OnQuery = lambda _: None,
+    calendar: SampleCalendar | None = None,
 ) -> Iterator[SampleServer]:
     """Run the server on a loopback port, on a thread of its own, for the length of a `with`.
 
@@ -79,12 +84,13 @@ def serve(
         port: 0 takes a free one.
         tables: What it serves.
         on_query: Called with the text of each query.
+        calendar: Which days it shows; None for those of the files, just as they are.
     """
     # Both log, as warnings, each statement of a client that MySQL would know and they do not.
     logging.getLogger("mysql_mimic").setLevel(logging.CRITICAL)
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
-    database = load(tables)
-    server = ExactServer(lambda: _Session(database.cursor(), tables, on_query))
+    database = SampleDatabase(tables, calendar)
+    server = ExactServer(lambda: _Session(database.session(), tables, on_query))
     # The loop holds the context that it is made in; a run's holds, after an error, the whole run.
     apart = Context()
     loop = apart.run(asyncio.new_event_loop)
@@ -100,7 +106,7 @@ def serve(
     thread = threading.Thread(target=loop.run_forever, name="sample-mysql", daemon=True)
     thread.start()
     try:
-        yield SampleServer(host, bound)
+        yield SampleServer(host, bound, database)
     finally:
         asyncio.run_coroutine_threadsafe(_hang_up(server), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)

@@ -31,6 +31,8 @@ class Table:
         csv: The file with its rows; NULL is written `\\N`.
         columns: In the order of the file.
         key: The names of the primary key's columns; empty where the table has none.
+        as_of: A query of the rows at the end of a `last_day`, from those of the file, `moved` so
+            that they end with `first_use`; None where each day shows the same rows.
     """
 
     name: str
@@ -38,7 +40,34 @@ class Table:
     csv: Path
     columns: tuple[TableColumn, ...]
     key: tuple[str, ...] = ()
+    as_of: str | None = None
 
+
+_ORDERS_AS_OF = """
+WITH later AS (  -- four weeks of orders come again and again, with new numbers
+  SELECT * EXCLUDE (n) REPLACE (
+    CAST(id + n * (SELECT max(id) - min(id) + 1 FROM moved WHERE order_date > {first_use} - 28)
+      AS UBIGINT) AS id,
+    order_date + CAST(28 * n AS INTEGER) AS order_date,
+    created_at + to_days(CAST(28 * n AS INTEGER)) AS created_at,
+    updated_at + to_days(CAST(28 * n AS INTEGER)) AS updated_at
+  )
+  FROM moved, range(1, 1 + (27 + greatest(0, {last_day} - {first_use})) // 28) AS again (n)
+  WHERE order_date > {first_use} - 28
+),
+settling AS (  -- what is completed was pending on its own day: from the first use's eve on
+  SELECT *, lower(trim(status)) = 'completed' AND CAST(updated_at AS DATE) = order_date
+    AND (order_date = {first_use} - 1 OR order_date > {first_use}) AS settles
+  FROM (FROM moved UNION ALL FROM later)
+)
+SELECT * EXCLUDE (settles) REPLACE (
+  CASE WHEN settles AND order_date = {last_day} THEN 'pending' ELSE status END AS status,
+  CASE WHEN settles AND order_date < {last_day} THEN updated_at + to_days(1)
+    ELSE updated_at END AS updated_at
+)
+FROM settling
+WHERE greatest(order_date, CAST(updated_at AS DATE)) <= {last_day}
+"""
 
 ORDERS = Table(
     name="orders",
@@ -66,6 +95,7 @@ ORDERS = Table(
         TableColumn("weight", "double", True, "DOUBLE", "Kilograms, if weighed"),
         TableColumn("note", "varchar(80)", True, "VARCHAR", "What the customer asked for"),
     ),
+    as_of=_ORDERS_AS_OF,
 )
 """The shop repeats the row of an order that changed, so it has no key."""
 
