@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -43,6 +44,11 @@ class Terminal:
         place = self.screen.find(text, self._seen)
         assert place >= 0, f"no {text!r} in {self.screen[self._seen :]!r}"
         self._seen = place + len(text)
+
+    @property
+    def text(self) -> str:
+        """What is on the screen, without the colours."""
+        return re.sub(r"\x1b\[[0-9;]*m", "", self.screen)
 
     def type(self, keys: str) -> None:
         """Press keys."""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.cells import cell_len
 
 from tests.servers import strange
 from tests.terminal import Terminal
 from warehouse.cli import main
-from warehouse.console.columns import width_of
 from warehouse.settings import ROOT
 
 if TYPE_CHECKING:
@@ -177,11 +177,11 @@ def test_a_terminal_shows_what_fits(
     warehouse_env.configure(mysql_url=crowd.url(strange.DATABASE))
     terminal = Terminal(warehouse_env.env, ROOT, width, "tables")
     assert terminal.end() == 0
-    lines = terminal.screen.splitlines()
+    lines = terminal.text.splitlines()
     assert len(lines) > strange.TABLES
     rows = [line for line in lines if "~1 " in line or line.startswith("table ")]
     assert len(rows) == strange.TABLES + 1
-    assert max(map(width_of, rows)) <= width
+    assert max(map(cell_len, rows)) <= width
     (plain,) = [row for row in rows if row.startswith("web_files")]
     assert plain.split()[4:7] == ["id", "made_at*", "changed"]
     assert ("Web files" in plain) is (width == 120)

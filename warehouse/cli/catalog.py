@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from warehouse.assets.source_server import source_server
+from warehouse.console.terminal import say
 from warehouse.mysql.catalog import CatalogTable, read_catalog
 from warehouse.mysql.session import connect
 from warehouse.mysql.url import Server
@@ -51,7 +50,7 @@ def open_catalog(settings: Settings, name: str = "") -> Iterator[Catalog]:
             project is wrong.
     """
     project = load_project(settings.home)
-    server = source_server(settings, lambda text: click.echo(text, err=True), name.lower())
+    server = source_server(settings, say, name.lower())
     with connect(server, budget_seconds=settings.query_budget_seconds) as connection:
         tables = read_catalog(connection, server)
         names = [table.name for table in tables]

@@ -8,17 +8,25 @@ from typing import Any
 import click
 import dagster as dg
 
+from warehouse.console.columns import Heading, print_table
+from warehouse.console.terminal import QUIET
 from warehouse.console.text import counted
 from warehouse.definitions import project
 from warehouse.settings import load_settings
 from warehouse.store import snapshots
+
+HEADINGS = (
+    Heading("asset", least=20),
+    Heading("rows", right=True),
+    Heading("seconds", right=True),
+    Heading("", style=lambda _: QUIET),
+)
 
 
 def print_summary(
     results: list[dg.ExecuteInProcessResult], seconds: float, no_rows: str = "MySQL was not asked"
 ) -> None:
     """Print what was built, what MySQL was asked, and where to look next."""
-    rows = [("asset", "rows", "seconds", "")]
     built: dict[str, list[dict[str, Any]]] = {}
     for event in [e for result in results for e in result.get_asset_materialization_events()]:
         metadata: dict[str, Any] = {
@@ -29,11 +37,8 @@ def print_summary(
         built.setdefault(name, []).append(metadata)
     loads = [load for events in built.values() for load in _loads(events)]
     selects = sum(load.get("select_statements", 0) for load in loads)
-    rows += [_line(name, events) for name, events in built.items()]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for asset, count, took, what in rows if built else []:
-        line = f"{asset:<{widths[0]}}  {count:>{widths[1]}}  {took:>{widths[2]}}  {what}"
-        click.echo(line.rstrip())
+    if built:
+        print_table(HEADINGS, [_line(name, events) for name, events in built.items()])
     settings = load_settings()
     snapshot = snapshots.newest(settings.path)
     assert snapshot is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 import click
 
 from warehouse.cli.catalog import Catalog, open_catalog
-from warehouse.console.columns import Heading, lay_out
+from warehouse.console.columns import Heading, print_table
+from warehouse.console.terminal import QUIET, say
 from warehouse.console.text import counted
 from warehouse.mysql.catalog import CatalogTable, select
 from warehouse.settings import load_settings
@@ -29,8 +29,8 @@ HEADINGS = (
     Heading("key", least=6, rank=4),
     Heading("days", least=10, rank=3),
     Heading("updated", least=8, rank=5),
-    Heading("source", least=6, rank=1),
-    Heading("comment", least=16, rank=2, optional=True),
+    Heading("source", least=16, rank=1),
+    Heading("comment", least=16, rank=2, optional=True, style=lambda _: QUIET),
 )
 _UNITS = ("kB", "MB", "GB", "TB")
 
@@ -117,9 +117,7 @@ def _print(lines: Sequence[Line], format_: str) -> None:
         writer.writerow(_flat(lines[0]))
         writer.writerows(_flat(line).values() for line in lines)
     else:
-        width = os.get_terminal_size().columns if sys.stdout.isatty() else None
-        for text in lay_out(HEADINGS, [line.cells for line in lines], width):
-            click.echo(text)
+        print_table(HEADINGS, [line.cells for line in lines])
 
 
 def _plain(line: Line) -> dict[str, object]:
@@ -141,10 +139,9 @@ def _say(chosen: Sequence[CatalogTable], catalog: Catalog) -> None:
     views = sum(table.view for table in chosen)
     found = [counted(len(chosen) - views, "table")] + [counted(views, "view")] * bool(views)
     unread = [table.name for table in chosen if not catalog.read_by[table.name]]
-    click.echo(
+    say(
         f"\n{' and '.join(found)} at {catalog.server.name}. ~ is MySQL's estimate, * an index "
-        "finds the days, ? so by its name only." + " Next: `just add TABLE`." * bool(unread),
-        err=True,
+        "finds the days, ? so by its name only." + " Next: `just add TABLE`." * bool(unread)
     )
 
 

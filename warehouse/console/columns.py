@@ -1,15 +1,25 @@
-"""A table of text that fits a terminal: what does not fit is cut, and ends with `…`."""
+"""A table of text that fits a terminal: what does not fit is cut, and ends with `…`.
+
+rich measures, cuts and colours. Which column gives way first is decided here: rich takes from all.
+"""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+from warehouse.console.terminal import HEADER, console, print_lines
 from warehouse.errors import printable
 
 GAP = "  "
 CUT = "…"
+
+
+def _plain(_: str) -> str:
+    return ""
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,7 @@ class Heading:
         least: So many characters stay of it, if there are more; None if none is ever cut.
         rank: Columns of a lower rank are cut first.
         optional: Whether it is left out where no more than `least` would stay.
+        style: The style of a cell, by its text.
     """
 
     name: str
@@ -28,11 +39,18 @@ class Heading:
     least: int | None = None
     rank: int = 0
     optional: bool = False
+    style: Callable[[str], str] = _plain
+
+
+def print_table(headings: Sequence[Heading], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table on stdout: a terminal shows as much as fits, a pipe all of it."""
+    out = console()
+    print_lines(lay_out(headings, rows, out.width if out.is_terminal else None), out)
 
 
 def lay_out(
     headings: Sequence[Heading], rows: Sequence[Sequence[str]], width: int | None
-) -> list[str]:
+) -> list[Text]:
     """Return the lines of a table.
 
     Args:
@@ -41,19 +59,31 @@ def lay_out(
         width: The terminal's; None cuts nothing.
     """
     cells = [[" ".join(printable(cell).split()) for cell in row] for row in rows]
-    lines = [[one.name for one in headings], *cells]
-    natural = [max(map(width_of, column)) for column in zip(*lines, strict=True)]
+    names = [one.name for one in headings]
+    natural = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
     used = {
         place: natural[place] for place, _ in enumerate(headings) if any(r[place] for r in cells)
     }
     widths = used if width is None else _narrowed(headings, used, width)
-    return [
-        GAP.join(
-            _padded(_cut(line[place], wide), wide, headings[place].right)
-            for place, wide in widths.items()
-        ).rstrip()
-        for line in lines
-    ]
+    lines = [_line(headings, names, widths, [HEADER] * len(names))]
+    for row in cells:
+        styles = [one.style(cell) for one, cell in zip(headings, row, strict=True)]
+        lines.append(_line(headings, row, widths, styles))
+    return lines
+
+
+def _line(
+    headings: Sequence[Heading],
+    cells: Sequence[str],
+    widths: Mapping[int, int],
+    styles: Sequence[str],
+) -> Text:
+    line = Text(GAP).join(
+        Text(_fitted(cells[place], wide, headings[place].right), styles[place])
+        for place, wide in widths.items()
+    )
+    line.rstrip()
+    return line
 
 
 def _narrowed(
@@ -74,25 +104,8 @@ def _narrowed(
     return left
 
 
-def width_of(text: str) -> int:
-    """Return how many places of a terminal a text takes."""
-    return sum(map(_places, text))
-
-
-def _places(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def _cut(text: str, width: int) -> str:
-    if width_of(text) <= width:
-        return text
-    while width_of(text) > width - len(CUT):
-        text = text[:-1]
-    return text + CUT
-
-
-def _padded(text: str, width: int, right: bool) -> str:
-    blank = " " * (width - width_of(text))
+def _fitted(text: str, width: int, right: bool) -> str:
+    if cell_len(text) > width:
+        return set_cell_size(text, width - len(CUT)) + CUT
+    blank = " " * (width - cell_len(text))
     return blank + text if right else text + blank

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
+from warehouse.console.terminal import width_of, wrapped
 from warehouse.errors import printable
 
 LOG_EVERY_SECONDS = 5.0
@@ -65,4 +66,5 @@ def stop_narrating() -> None:
 def narrate(message: str) -> None:
     """Write a line for the person at the command line, above the bar if there is one."""
     if narrating:
-        tqdm.write(f"{time.strftime('%H:%M:%S')}  {printable(message)}", file=sys.stderr)
+        text = f"{time.strftime('%H:%M:%S')}  {printable(message)}"
+        tqdm.write(wrapped(text, width_of(sys.stderr), len("HH:MM:SS  ")), file=sys.stderr)

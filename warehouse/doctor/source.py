@@ -96,12 +96,9 @@ def sources(case: Case) -> Iterator[Finding]:
         if isinstance(plan, WarehouseError):
             yield failure(f"{name}: {plan.what}", plan.todo)
             continue
-        about = f"; about {plan.rows_estimate:,} rows" if plan.rows_estimate else ""
+        about = f", about {plan.rows_estimate:,} rows" if plan.rows_estimate else ""
         where = f" of {plan.server.label}" if plan.server.label else ""
-        yield ok(
-            f"{name}: {plan.named}{where}, {len(plan.columns)} columns, each with a rule for its "
-            f"type{about}."
-        )
+        yield ok(f"{name}: {len(plan.columns)} columns of {plan.named}{where}{about}.")
         if plan.hidden:
             yield warning(
                 f"{name}: the account may not read all columns of {plan.named}: a load leaves "
@@ -204,7 +201,7 @@ def _outside(case: Case, source: Source, plan: Plan, column: DayColumn) -> Findi
         return Finding(Verdict.NOT_CHECKED, error.what, error.todo)
     found = inspect.indexes(case.at(source.server).connection, plan.table)
     if not is_led_by(found, plan.column(column.name)):
-        return ok(f"{source.name}: its rows of no day were not counted: a load counts them.")
+        return ok(f"{source.name}: a load counts its rows of no day.")
     every = Days(column.name, (calendar_of(source).span,), column.zone)
     there = case.at(source.server)
     with plain_errors(there.server):
