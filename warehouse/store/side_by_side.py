@@ -16,6 +16,7 @@ import duckdb
 
 from warehouse.errors import WarehouseError
 from warehouse.project.quoting import literal, quoted
+from warehouse.store import rebuild
 from warehouse.store.snapshots import Snapshot
 from warehouse.store.tampering import warn, without_log
 
@@ -90,10 +91,12 @@ def attached(old: Snapshot, new: Snapshot) -> Iterator[duckdb.DuckDBPyConnection
         connection.execute("SET preserve_insertion_order = false")
         for name, snapshot in (("old", old), ("new", new)):
             try:
-                connection.execute(
-                    f"ATTACH {literal(str(without_log(snapshot.file.resolve())))} AS {name} "
-                    "(READ_ONLY)"
-                )
+                with rebuild.whole(snapshot) as file:
+                    connection.execute(
+                        f"ATTACH {literal(str(without_log(file.resolve())))} AS {name} (READ_ONLY)"
+                    )
+            except rebuild.GoneError:
+                raise Pruned from None
             except duckdb.IOException:
                 if snapshot.file.exists():
                     raise
