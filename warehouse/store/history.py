@@ -87,8 +87,8 @@ def find(path: Path, which: int | str | date) -> Snapshot:
     ]
     raise WarehouseError(
         missing,
-        todo=f"Kept are {', '.join(names)}; WAREHOUSE_KEEP_SNAPSHOTS says how many stay. "
-        "`just history` lists them.",
+        todo=f"Kept are {', '.join(names)}; WAREHOUSE_KEEP_SNAPSHOTS and WAREHOUSE_KEEP_DAYS say "
+        "how many stay. `just history` lists them.",
     )
 
 

@@ -10,6 +10,7 @@ goes only when what older ones need of it is written to the next older one.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def prune(folder: Path, keep: Collection[int], *, cloned: bool, spare_one: bool)
     lend = older[-1] if spare_one and older and older[-1] in free else None
     for one in free:
         if one != lend or blocks.noted(one / FILE) is None:
-            durable.remove(one / FILE)
+            with suppress(OSError):
+                durable.remove(one / FILE)
     for one in kept:
         rebuild.remove_leftovers(one)
     if lend is None and spare_one and gone:
@@ -68,7 +70,7 @@ def lent(folder: Path, never: Collection[Path]) -> Path | None:
     on_disk = snapshot_folders(folder)
     whole = [one for one in on_disk if (one / FILE).exists()]
     for one, newer in reversed([*pairwise(on_disk)]):
-        if one in whole[:-WHOLE] and one not in never:
+        if one in whole[:-WHOLE] and one not in never and _is_ours(one):
             wanted, others = blocks.listed(one / FILE), _noted(newer)
             if wanted and others and not delta.without(wanted, delta.parts(one), others):
                 return one
