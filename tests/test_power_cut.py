@@ -40,7 +40,7 @@ class Write:
     published: list[int]
     ends: list[int]
     shown: list[str | None]
-    kept: list[Mapping[int, str]]
+    kept: Sequence[Mapping[int, str]]
     contents: dict[str, bytes]
 
     def wrongs(self, steps: Sequence[Step] | None = None) -> Iterator[str]:

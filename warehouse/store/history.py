@@ -78,6 +78,8 @@ def find(path: Path, which: int | str | date) -> Snapshot:
         missing = f"There is no snapshot {meant} of {path}."
     if found:
         return found[-1]
+    if len(kept_snapshots) == 1 and isinstance(meant, int) and meant < 0:
+        raise none_before(kept_snapshots[0])
     times_of = written(path)
     names = [
         f"{one.number} ({times_of[one.number].astimezone():%Y-%m-%d %H:%M:%S})"
@@ -89,6 +91,15 @@ def find(path: Path, which: int | str | date) -> Snapshot:
         missing,
         todo=f"Kept are {', '.join(names)}; WAREHOUSE_KEEP_SNAPSHOTS and WAREHOUSE_KEEP_DAYS say "
         "how many stay. `just history` lists them.",
+    )
+
+
+def none_before(oldest: Snapshot) -> WarehouseError:
+    """Say that there is none to compare with or to go back to, and how there comes to be one."""
+    return WarehouseError(
+        f"Snapshot {oldest.number} is the oldest that is kept: there is none before it.",
+        todo="Each write makes one: `just materialize` after something changed in MySQL, or in a "
+        "file in `sql/`. `just history` lists what is kept.",
     )
 
 

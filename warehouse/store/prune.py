@@ -51,8 +51,7 @@ def prune(folder: Path, keep: Collection[int], *, cloned: bool, spare_one: bool)
         if one != lend or blocks.noted(one / FILE) is None:
             with suppress(OSError):
                 durable.remove(one / FILE)
-    for one in kept:
-        rebuild.remove_leftovers(one)
+    rebuild.remove_leftovers(folder)
     if lend is None and spare_one and gone:
         spare.keep(folder, gone)
         return
@@ -131,5 +130,4 @@ def _is_ours(one: Path) -> bool:
     """
     names = {entry.name for entry in one.iterdir()}
     own = {FILE, SEAL, blocks.NOTE, *(file.name for file in delta.files(one))}
-    strange = [name for name in names - own if not name.startswith((delta.LEAD, rebuild.LEAD))]
-    return not strange and not is_changed(one / FILE)
+    return names <= {*own, delta.NEW} and not is_changed(one / FILE)

@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -45,23 +45,55 @@ def whole(snapshot: Snapshot) -> Iterator[Path]:
     if file.exists():
         yield file
         return
-    try:
-        _make(snapshot)
-    except OSError as error:
-        if not file.parent.exists():
-            raise GoneError from None
-        if error.errno not in _READ_ONLY:
-            raise _no_room(snapshot, file.parent, error) from None
-        with TemporaryDirectory(prefix="warehouse-snapshot-") as folder:
-            made = Path(folder) / FILE
-            try:
-                with made.open("x+b") as writing:
-                    fill(snapshot.file, writing.fileno())
-            except OSError as full:
-                raise _no_room(snapshot, Path(folder), full) from None
+    with _scratch(snapshot) as made:
+        with made.open("r+b") as writing, _errors_for_people(snapshot, made):
+            fill(file, writing.fileno())
+            if made.parent == file.parent.parent:
+                os.fsync(writing.fileno())
+        if made.parent != file.parent.parent:
             yield made
-        return
+            return
+        made.chmod(0o444)
+        with suppress(OSError, ValueError, KeyError):
+            published = json.loads(file.with_name(SEAL).read_text(encoding="utf-8"))
+            os.utime(made, ns=(published["mtime_ns"], published["mtime_ns"]))
+        try:
+            durable.move(made, file)
+        except FileNotFoundError:
+            raise GoneError from None
     yield file
+
+
+class Steps:
+    """Makes one snapshot after the other whole, in one file: each step costs what differs."""
+
+    def __init__(self) -> None:
+        self._opened = ExitStack()
+        self._file: Path | None = None
+        self._there: Sequence[bytes] = ()
+
+    def __enter__(self) -> Steps:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    @contextmanager
+    def whole(self, snapshot: Snapshot) -> Iterator[Path]:
+        """Yield a file with all of a snapshot, which stays so until the next is asked for.
+
+        Raises:
+            GoneError, WarehouseError: see `whole`.
+        """
+        if snapshot.file.exists():
+            yield snapshot.file
+            return
+        if self._file is None:
+            self._file = self._opened.enter_context(_scratch(snapshot))
+        with self._file.open("r+b") as writing, _errors_for_people(snapshot, self._file):
+            fill(snapshot.file, writing.fileno(), self._there)
+        self._there = blocks.listed(snapshot.file) or ()
+        yield self._file
 
 
 def fill(file: Path, target: int, there: Sequence[bytes] = ()) -> None:
@@ -117,32 +149,43 @@ def _fill(file: Path, reader: delta.Reader, target: int, there: Sequence[bytes])
             os.pwrite(target, reader.read(digest, found.get(digest)), blocks.span(part)[0])
 
 
-def _make(snapshot: Snapshot) -> None:
-    """Make a snapshot whole in its place, which it is at once or not at all."""
-    file = snapshot.file
-    new = file.with_name(LEAD + secrets.token_hex(8))
-    try:
-        with new.open("x+b") as writing:
-            fcntl.flock(writing, fcntl.LOCK_EX)
-            fill(file, writing.fileno())
-            os.fsync(writing.fileno())
-            new.chmod(0o444)
-            with suppress(OSError, ValueError, KeyError):
-                published = json.loads(file.with_name(SEAL).read_text(encoding="utf-8"))
-                os.utime(new, ns=(published["mtime_ns"], published["mtime_ns"]))
-            durable.move(new, file)
-    except BaseException:
-        with suppress(OSError):
-            durable.remove(new)
-        raise
+@contextmanager
+def _scratch(snapshot: Snapshot) -> Iterator[Path]:
+    """Yield a new file, which is gone at the end if it still has its name.
+
+    It lies beside the snapshots, if somebody may write there.
+    """
+    house = snapshot.file.parent.parent
+    file = house / (LEAD + secrets.token_hex(8))
+    with ExitStack() as opened:
+        try:
+            lock = opened.enter_context(file.open("xb"))
+        except OSError as error:
+            if error.errno not in _READ_ONLY:
+                raise _no_room(snapshot, house, error) from None
+            folder = opened.enter_context(TemporaryDirectory(prefix="warehouse-snapshot-"))
+            file = Path(folder) / FILE
+            file.touch()
+        else:
+            opened.callback(durable.remove, file)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield file
 
 
-def remove_leftovers(snapshot: Path) -> None:
-    """Remove what was to become a whole file from a snapshot's folder, unless it still is to."""
-    for file in snapshot.glob(f"{LEAD}*"):
+def remove_leftovers(house: Path) -> None:
+    """Remove what killed processes left that made a snapshot whole."""
+    for file in house.glob(f"{LEAD}*"):
         with suppress(OSError), file.open("rb") as left:
             fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
             durable.remove(file)
+
+
+@contextmanager
+def _errors_for_people(snapshot: Snapshot, made: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _no_room(snapshot, made.parent, error) from None
 
 
 def _state(file: Path) -> set[str]:
