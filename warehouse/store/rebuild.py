@@ -133,7 +133,7 @@ def places(file: Path) -> dict[bytes, delta.Place]:
         found = {**delta.parts(newer), **found}
         base = newer / FILE
         if newer != file.parent and base.exists():
-            digests = blocks.noted(base) or blocks.after(None, base, ()) or ()
+            digests = blocks.listed(base) or blocks.after(None, base, ()) or ()
             return {**delta.of_file(base, digests), **found}
     return found
 
