@@ -22,7 +22,8 @@ from warehouse.store import durable
 
 TORN = "torn"
 CREATING = ("make_folder", "link")
-RECORDED = ("sync", "make_folder", "write", "move", "link", "remove", "remove_folder")
+WRITING = ("write", "write_all")
+RECORDED = ("sync", "make_folder", "write", "write_all", "move", "link", "remove", "remove_folder")
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Disk:
             entry.names, entry.pending = entry.now(), []
         elif step.kind == "make_folder":
             self._name(step.path, Entry(folder=True))
-        elif step.kind in ("write", "made"):
+        elif step.kind in (*WRITING, "made"):
             self._name(step.path, Entry(content=step.content, unsynced=True))
         elif step.kind == "changed":
             entry = self._find(step.path)
@@ -197,7 +198,7 @@ class Recorder:
             self.note_others()
             there = path.exists() or path.is_symlink()
             done(path, *arguments)
-            if there == (kind not in CREATING) or kind == "write":
+            if there == (kind not in CREATING) or kind in WRITING:
                 self._note(kind, path, *arguments)
             self._known = self._look()
 
@@ -209,7 +210,7 @@ class Recorder:
             other = self._name(arguments[0])
         elif kind == "link":
             other = str(arguments[0])
-        elif kind == "write":
+        elif kind in WRITING:
             content = self.digest(path)
         self.steps.append(Step(kind, self._name(path), other, content))
 
@@ -236,7 +237,10 @@ class Recorder:
 
     def digest(self, path: Path) -> str:
         """Keep the bytes of a file, and return their digest."""
-        content = path.read_bytes()
+        return self.keep(path.read_bytes())
+
+    def keep(self, content: bytes) -> str:
+        """Keep bytes, and return their digest."""
         digest = hashlib.sha256(content).hexdigest()[:16]
         self.contents[digest] = content
         return digest

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from array import array
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.test_spare import digest, spare_of
+from tests.test_spare import contents
 from tests.test_spare import taken as taken
-from warehouse.store import blocks, publish, reflink, spare
+from warehouse.store import blocks, prune, publish, reflink, spare
 from warehouse.store.snapshots import kept
 
 CHANGES = {
@@ -56,7 +55,7 @@ writes = st.lists(
 @settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(writes, st.integers(1, 4))
+@given(writes, st.integers(1, 7))
 @pytest.mark.usefixtures("taken")
 def test_any_writes(
     tmp_path_factory: pytest.TempPathFactory,
@@ -68,24 +67,29 @@ def test_any_writes(
         pytest.skip("this file system needs no spare, or cannot tell whether one is free")
     path = folder / "warehouse.duckdb"
     for changes, part_of, back in writes:
-        before = {one.file: digest(one.file) for one in kept(path)}
-        base = kept(path)[-1 - back] if len(before) > back > 0 else None
+        before, there = contents(path), kept(path)
+        base = there[-1 - back] if len(there) > back > 0 else None
         with publish.write(
             path, keep=keep, who="a test", part_of=part_of, base=base, memory_limit="200MB"
         ) as connection:
             for change, table, number in changes:
                 connection.execute(CHANGES[change].format(t=table, n=number))
-        assert all(digest(file) == was for file, was in before.items() if file.exists())
+        after = contents(path)
+        assert len(after) <= keep and before | after == after | before, "one changed"
+        assert sum(one.file.exists() for one in kept(path)) <= prune.WHOLE + 1
     found = blocks.noted(path.resolve())
-    assert found is not None and path.stat().st_size == blocks.place(len(found))
-    assert spare_of(path).exists() == (len(writes) > keep) or any(part for _, part, _ in writes)
+    assert found is not None and path.stat().st_size == blocks.length(found)
+    assert found == blocks.after(None, path.resolve(), ()), "what was noted is not what there is"
+
+
+def parts(*names: str) -> blocks.Digests:
+    return tuple(blocks.digest(name.encode()) for name in names)
 
 
 def test_only_what_differs_is_copied() -> None:
-    old, new = array("Q", [1, 2, 3, 4, 5, 6]), array("Q", [1, 7, 7, 4, 8])
-    found = list(blocks.differing(old, new))
+    old, new = parts("h1", *"123456"), parts("h2", *"17748")
     size = blocks.SIZE
-    assert found == [
+    assert list(blocks.differing(old, new)) == [
         (0, blocks.HEADERS),
         (blocks.place(1), 2 * size),
         (blocks.place(4), size),
@@ -93,29 +97,48 @@ def test_only_what_differs_is_copied() -> None:
 
 
 def test_a_longer_file_is_copied_to_its_end() -> None:
-    found = list(blocks.differing(array("Q", [1]), array("Q", [1, 2, 3])))
-    assert found[1:] == [(blocks.place(1), 2 * blocks.SIZE)]
+    found = list(blocks.differing(parts("h", "1"), parts("h", *"123")))
+    assert found == [(blocks.place(1), 2 * blocks.SIZE)]
 
 
-@pytest.mark.parametrize("base", [None, [1, 2, 3], [1, 2, 3, 4, 5]])
-def test_what_is_not_known_to_be_the_same_gets_the_number_of_the_write(
-    base: list[int] | None,
-) -> None:
-    found = blocks.after(array("Q", base) if base else None, blocks.place(4), {1})
-    own = found[1]
-    assert (
-        list(found)
-        == {
-            None: [own] * 4,
-            3: [1, own, 3, own],
-            5: [1, own, 3, 4],
-        }[len(base) if base else None]
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file of four blocks, each of one letter."""
+    content = b"h" * blocks.HEADERS + b"".join(
+        letter * blocks.SIZE for letter in (b"abcd"[i : i + 1] for i in range(4))
     )
-    assert own not in (1, 2, 3, 4)
+    (tmp_path / "file").write_bytes(content)
+    return tmp_path / "file"
 
 
-def test_a_file_that_nothing_was_noted_of(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(bytes(blocks.place(2)))
-    assert blocks.noted(tmp_path / "file") is None
-    blocks.note(tmp_path / "file", array("Q", [1, 2]))
-    assert blocks.noted(tmp_path / "file") == array("Q", [1, 2])
+@pytest.mark.parametrize("base", [None, "123", "12345"])
+def test_what_is_not_known_is_read(file: Path, base: str | None) -> None:
+    found = blocks.after(parts("h", *base) if base else None, file, {1})
+    read = blocks.after(None, file, ())
+    assert found is not None and read is not None
+    assert read[1] == blocks.digest(b"a" * blocks.SIZE)
+    one, _, three, four = parts(*"1234")
+    assert (
+        found
+        == {
+            None: read,
+            "123": (*read[:1], one, read[2], three, read[4]),
+            "12345": (*read[:1], one, read[2], three, four),
+        }[base]
+    )
+
+
+@pytest.mark.parametrize("size", [0, 100, blocks.place(1) + 1])
+def test_a_file_that_is_not_made_of_blocks(tmp_path: Path, size: int) -> None:
+    (tmp_path / "file").write_bytes(bytes(size))
+    assert blocks.after(None, tmp_path / "file", ()) is None
+    assert blocks.known(tmp_path / "file") is None
+
+
+def test_a_file_that_nothing_was_noted_of(file: Path) -> None:
+    assert blocks.noted(file) is None
+    read = blocks.after(None, file, ())
+    assert blocks.known(file) == read == blocks.noted(file) == blocks.listed(file)
+    file.write_bytes(file.read_bytes())
+    assert blocks.noted(file) is None, "it was written to"
+    assert blocks.listed(file) == read

@@ -192,9 +192,29 @@ def test_it_goes_back_to_the_snapshot_in_which_the_table_was_different(path: Pat
     assert (warehouse.diff("orders").old, warehouse.diff("orders").removed) == (1, 1)
     assert warehouse.diff("other").old == 3
     assert warehouse.diff("orders", old=-1).equal
-    same = warehouse.diff("v")  # it was not there before
+    same = warehouse.diff("v", old=2)
     assert str(same) == "v is the same in snapshot 4 as in snapshot 2."
     assert warehouse.diff("orders", new=2).old == 1
+
+
+def test_what_is_in_one_snapshot_only_has_all_of_its_rows_added_or_removed(path: Path) -> None:
+    orders(path)
+    put(path, "CREATE TABLE later AS SELECT 1 AS a, 'x' AS b UNION ALL SELECT 1, 'x'")
+    put(path, "CREATE VIEW v AS FROM orders", "CREATE TABLE none (id INTEGER)")
+    later = warehouse.diff("later")
+    assert (later.old, later.new, later.absent) == (1, 3, 1)
+    assert (later.added, later.removed, later.changed, later.columns_added) == (2, 0, 0, {})
+    assert str(later).splitlines() == [
+        "later from snapshot 1 to 3: 2 rows added, 0 removed, 0 changed.",
+        "It is not in snapshot 1: all of its rows count as added.",
+    ]
+    assert (warehouse.diff("v").added, warehouse.diff("v").old) == (10, 2)
+    assert not warehouse.diff("none").equal
+    put(path, "DROP VIEW v", "DROP TABLE orders")
+    for name in ("v", "orders"):
+        gone = warehouse.diff(name)
+        assert (gone.old, gone.new, gone.absent, gone.added, gone.removed) == (3, 4, 4, 0, 10)
+    assert "not in snapshot 4: all of its rows count as removed" in str(gone)
 
 
 def test_names_that_sql_would_stumble_over(path: Path) -> None:
@@ -215,11 +235,14 @@ def test_tables_of_no_rows(path: Path) -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ({"table": "order"}, "no table or view order in snapshot 1.\nDid you mean orders?"),
-        ({"table": "later"}, "no table or view later in snapshot 1.\nIt holds orders, snapshots."),
+        ({"table": "order"}, "no table or view order in snapshot 1 or 2.\nDid you mean orders?"),
+        ({"table": "xyz"}, "view xyz in snapshot 1 or 2.\nThey hold later, orders, snapshots."),
         ({"table": "orders", "key": "idd"}, "no column idd in both snapshots.\n.*id, customer"),
         ({"table": "orders", "old": 2, "new": 2}, "Both are snapshot 2"),
-        ({"table": "orders", "new": 1}, "Snapshot 1 is the oldest that is kept"),
+        (
+            {"table": "orders", "new": 1},
+            "Snapshot 1 is the oldest that is kept: there is none before it.\n.*just materialize",
+        ),
         ({"table": "orders", "old": 7}, r"no snapshot 7 of .*\nKept are 1 \(20.*\), 2 \(20"),
     ],
 )

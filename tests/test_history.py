@@ -85,6 +85,19 @@ def test_what_is_neither_a_number_nor_a_time(path: Path, which: Any) -> None:
         warehouse.connect(which)
 
 
+def test_with_one_snapshot_it_says_how_there_comes_to_be_another(
+    path: Path, warehouse_env: WarehouseEnv
+) -> None:
+    refresh(path, 1, 10)
+    said = r"Snapshot 1 is the oldest that is kept: there is none before it\.\n.*just materialize"
+    with pytest.raises(WarehouseError, match=said):
+        warehouse.connect(snapshot=-1)
+    for arguments in (["rollback", "-1"], ["diff", "t"], ["diff", "t", "--old", "-1"]):
+        done = command(warehouse_env, *arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.match(said, done.stderr), done.stderr
+
+
 def test_numbers_and_days_of_other_libraries(path: Path) -> None:
     for number in (1, 2):
         refresh(path, number, 10)
@@ -235,10 +248,10 @@ def test_a_diff_of_what_is_pruned_before_it_begins_takes_what_is_meant_now(
     attached = side_by_side.attached
     newer = [3, 4, 5]
 
-    def hurried_by(old: Snapshot, new: Snapshot) -> Any:
+    def hurried_by(old: Snapshot, new: Snapshot, *how: Any) -> Any:
         while newer:
             refresh(path, newer.pop(0), 10)
-        return attached(old, new)
+        return attached(old, new, *how)
 
     for number in (1, 2):
         refresh(path, number, 10)

@@ -49,7 +49,7 @@ def make_home(folder: Path, keep: int, mark: str = ".env") -> Path:
 
 
 @pytest.mark.parametrize("inside", ["", "notebooks/deep"])
-@pytest.mark.parametrize(("mark", "kept"), [(".env", 7), ("dagster.yaml", 3)])
+@pytest.mark.parametrize(("mark", "kept"), [(".env", 7), ("dagster.yaml", 10)])
 def test_a_command_inside_a_project_folder_finds_it(
     nowhere: Path, monkeypatch: pytest.MonkeyPatch, inside: str, mark: str, kept: int
 ) -> None:

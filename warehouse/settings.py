@@ -17,6 +17,7 @@ from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -113,7 +114,12 @@ class Settings(BaseSettings):
         "the project folder.",
     )
     keep_snapshots: PositiveInt = Field(
-        3, description="How many snapshots stay on disk, the newest included."
+        10, description="How many of the last snapshots stay, the newest included."
+    )
+    keep_days: NonNegativeInt = Field(
+        14,
+        description="For so many days before today, the last snapshot of each day stays as well. "
+        "0: none does.",
     )
     memory_limit: str | None = Field(
         None,

@@ -47,6 +47,7 @@ def rollback(number: int) -> None:
         with publish.write(
             settings.path,
             keep=settings.keep_snapshots,
+            keep_days=settings.keep_days,
             memory_limit=settings.memory_limit,
             who=f"rollback to {before.number}",
             base=before,

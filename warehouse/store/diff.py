@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import date
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tabulate import tabulate
-
-from warehouse.console.text import counted
 from warehouse.errors import WarehouseError
-from warehouse.store import compare, side_by_side
-from warehouse.store.history import find
+from warehouse.store import compare, rebuild, side_by_side
+from warehouse.store.diff_text import text
+from warehouse.store.history import find, none_before
 from warehouse.store.snapshots import Snapshot, kept
-
-SHOWN = 60
-"""Longer values are shown in part, and say so."""
 
 
 class Retyped(NamedTuple):
@@ -56,6 +50,8 @@ class Difference:
         columns_retyped: Columns whose type changed.
         values: By column, in how many of the changed rows its value differs.
         examples: A few of these values for each column, those with the smallest keys.
+        absent: The snapshot in which it is not there, if there is one: all rows of the other are
+            added or removed.
     """
 
     table: str
@@ -71,26 +67,17 @@ class Difference:
     columns_retyped: Mapping[str, Retyped]
     values: Mapping[str, int]
     examples: Sequence[Example]
+    absent: int | None = None
 
     @property
     def equal(self) -> bool:
         """Whether nothing changed: no row, no column."""
-        rows = self.added or self.removed or self.changed
+        rows = self.added or self.removed or self.changed or self.absent is not None
         return not (rows or self.columns_added or self.columns_removed or self.columns_retyped)
 
     def __str__(self) -> str:
         """Return the text that `just diff` prints."""
-        if self.equal:
-            return f"{self.table} is the same in snapshot {self.new} as in snapshot {self.old}."
-        lines = [
-            f"{self.table} from snapshot {self.old} to {self.new}: {self.added:,} "
-            f"{'row' if self.added == 1 else 'rows'} added, {self.removed:,} removed, "
-            f"{self.changed:,} changed.",
-            *_notes(self),
-        ]
-        if self.examples:
-            lines += ["", _table(self)]
-        return "\n".join(lines)
+        return text(self)
 
     __repr__ = __str__
 
@@ -134,37 +121,29 @@ def _found(
         return _difference(find(path, old), after, table, names)
     earlier = [snapshot for snapshot in kept(path) if snapshot.number < after.number]
     if not earlier:
-        raise WarehouseError(
-            f"Snapshot {after.number} is the oldest that is kept: it has none to compare with.",
-            todo="The next load makes one. `just history` lists what is kept.",
-        )
-    found = None
-    for before in reversed(earlier):
-        try:
-            found = _difference(before, after, table, names)
-        except WarehouseError:
-            if found is None:
-                raise
-            break  # it was not there yet, and did not change since
-        if not found.equal:
-            break
-    assert found
+        raise none_before(after)
+    with rebuild.Steps() as steps:
+        for before in reversed(earlier):
+            found = _difference(before, after, table, names, steps.whole)
+            if not found.equal:
+                break
     return found
 
 
 def _difference(
-    old: Snapshot, new: Snapshot, table: str, names: Sequence[str] | None
+    old: Snapshot,
+    new: Snapshot,
+    table: str,
+    names: Sequence[str] | None,
+    whole: Callable[[Snapshot], AbstractContextManager[Path]] = rebuild.whole,
 ) -> Difference:
     if old == new:
         raise WarehouseError(
             f"Both are snapshot {new.number}: there is nothing to compare.",
             todo="`just history` lists what is kept.",
         )
-    with side_by_side.attached(old, new) as connection:
-        before, after = (
-            side_by_side.take(connection, side, snapshot, table)
-            for side, snapshot in (("old", old), ("new", new))
-        )
+    with side_by_side.attached(old, new, whole) as connection:
+        before, after, absent = side_by_side.take(connection, old, new, table)
         columns = side_by_side.common_columns(connection, before, after)
         key = _named(table, columns, names) if names else compare.default_key(connection, columns)
         repeated = compare.note_repeated(connection, key) if key else 0
@@ -196,6 +175,7 @@ def _difference(
         },
         values=parts[0].values,
         examples=shown,
+        absent=absent,
     )
 
 
@@ -215,75 +195,3 @@ def _named(
                 todo=f"The key can be made of {', '.join(column.name for column in columns)}.",
             )
     return [by_name[name.lower()] for name in names]
-
-
-def _notes(difference: Difference) -> list[str]:
-    """Return a line on each thing that one must know to read the numbers."""
-    lines = [
-        f"The column {name} was {how}: {type_}."
-        for how, columns in (
-            ("added", difference.columns_added),
-            ("removed", difference.columns_removed),
-        )
-        for name, type_ in columns.items()
-    ]
-    lines += [
-        f"The column {name} was {of.old} and is {of.new}; its values are compared as "
-        f"{of.compared_as}."
-        for name, of in difference.columns_retyped.items()
-    ]
-    if difference.key is None:
-        lines.append(
-            "No column tells its rows apart, so that they were compared as wholes: a change is one "
-            "row removed and one added. Name the columns that do with --key (in Python key=)."
-        )
-    elif difference.repeated:
-        lines.append(
-            f"In more than one row of a snapshot: {counted(difference.repeated, 'value')} of "
-            f"{', '.join(difference.key)}. These rows were compared as wholes, a change of one is "
-            "a row removed and a row added."
-        )
-    return lines
-
-
-def _table(difference: Difference) -> str:
-    """Return the examples, under their column and the number of its values that differ."""
-    keys = difference.key or ()
-    rows: list[list[str]] = []
-    last = ""
-    for example in difference.examples:
-        again = example.column == last
-        last = example.column
-        rows.append(
-            [
-                "" if again else example.column,
-                "" if again else f"{difference.values[example.column]:,}",
-                *(_shown(value) for value in example.key),
-                *_both_shown(example.old, example.new),
-            ]
-        )
-    align = ["left", "right", *["left"] * len(keys), "left", "left"]
-    headers = ["column", "differ", *keys, "old", "new"]
-    return tabulate(rows, headers, tablefmt="simple", disable_numparse=True, colalign=align)
-
-
-def _both_shown(old: Any, new: Any) -> tuple[str, str]:
-    """Return two values as text, long ones from shortly before where they begin to differ."""
-    texts = [_shown(old), _shown(new)]
-    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)))
-    start = max(alike - SHOWN // 3, 0)
-    first, second = (_part(text, start) if len(text) > SHOWN else text for text in texts)
-    return first, second
-
-
-def _part(text: str, start: int) -> str:
-    piece = text[start : start + SHOWN]
-    before, after = "…" if start else "", "…" if start + SHOWN < len(text) else ""
-    return f"{before}{piece}{after} ({len(text):,} characters)"
-
-
-def _shown(value: Any) -> str:
-    """Return a value as text: NULL is not 'NULL'."""
-    if value is None:
-        return "NULL"
-    return repr(value) if isinstance(value, str | bytes) else str(value)

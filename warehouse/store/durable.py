@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,6 +40,12 @@ def make_folder(path: Path) -> None:
 def write(path: Path, content: bytes) -> None:
     """Write a small file."""
     path.write_bytes(content)
+
+
+def write_all(path: Path, content: Iterable[bytes]) -> None:
+    """Write a file piece by piece."""
+    with path.open("wb") as file:
+        file.writelines(content)
 
 
 def move(path: Path, target: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.errors import WarehouseError
+from warehouse.store import rebuild
 from warehouse.store.snapshots import (
     DAMAGED,
     FILE,
@@ -39,9 +40,12 @@ def written(path: Path) -> dict[int, datetime]:
         WarehouseError: there is no warehouse yet.
     """
     with read(path) as connection:
-        if not has_table(connection, TABLE):
-            return {}
-        found = connection.execute(f"SELECT number, epoch_us(written_at) FROM {TABLE}").fetchall()
+        return times(connection) if has_table(connection, TABLE) else {}
+
+
+def times(connection: duckdb.DuckDBPyConnection) -> dict[int, datetime]:
+    """Return when each snapshot was written that a file with the table lists."""
+    found = connection.execute(f"SELECT number, epoch_us(written_at) FROM {TABLE}").fetchall()
     return {number: _EPOCH + timedelta(microseconds=micros) for number, micros in found}
 
 
@@ -60,9 +64,9 @@ def find(path: Path, which: int | str | date) -> Snapshot:
     meant = _meant(which)
     kept_snapshots = kept(path)
     if isinstance(meant, datetime):
-        times = written(path)
+        known = written(path)
         found = [
-            one for one in kept_snapshots if one.number in times and times[one.number] <= meant
+            one for one in kept_snapshots if one.number in known and known[one.number] <= meant
         ]
         missing = f"No snapshot of {path} that is kept is as old as {meant:%Y-%m-%d %H:%M:%S %Z}."
     else:
@@ -74,17 +78,28 @@ def find(path: Path, which: int | str | date) -> Snapshot:
         missing = f"There is no snapshot {meant} of {path}."
     if found:
         return found[-1]
-    times = written(path)
+    if len(kept_snapshots) == 1 and isinstance(meant, int) and meant < 0:
+        raise none_before(kept_snapshots[0])
+    times_of = written(path)
     names = [
-        f"{one.number} ({times[one.number].astimezone():%Y-%m-%d %H:%M:%S})"
-        if one.number in times
+        f"{one.number} ({times_of[one.number].astimezone():%Y-%m-%d %H:%M:%S})"
+        if one.number in times_of
         else str(one.number)
         for one in kept_snapshots
     ]
     raise WarehouseError(
         missing,
-        todo=f"Kept are {', '.join(names)}; WAREHOUSE_KEEP_SNAPSHOTS says how many stay. "
-        "`just history` lists them.",
+        todo=f"Kept are {', '.join(names)}; WAREHOUSE_KEEP_SNAPSHOTS and WAREHOUSE_KEEP_DAYS say "
+        "how many stay. `just history` lists them.",
+    )
+
+
+def none_before(oldest: Snapshot) -> WarehouseError:
+    """Say that there is none to compare with or to go back to, and how there comes to be one."""
+    return WarehouseError(
+        f"Snapshot {oldest.number} is the oldest that is kept: there is none before it.",
+        todo="Each write makes one: `just materialize` after something changed in MySQL, or in a "
+        "file in `sql/`. `just history` lists what is kept.",
     )
 
 
@@ -116,12 +131,13 @@ def open_snapshot(path: Path, which: int | str | date) -> duckdb.DuckDBPyConnect
     """Open a kept snapshot, read-only, see `find`.
 
     Raises:
-        WarehouseError: it is not kept, or its file is damaged.
+        WarehouseError: it is not kept, or damaged.
     """
     while True:
         snapshot = find(path, which)
         try:
-            return open_published(snapshot)
+            with suppress(rebuild.GoneError), rebuild.whole(snapshot) as file:
+                return open_published(Snapshot(snapshot.number, file))
         except DAMAGED as error:
             # Pruned between finding and opening it, if it is gone.
             if snapshot.file.exists():

@@ -69,6 +69,7 @@ def _copy(
     return publish.write(
         settings.path,
         keep=settings.keep_snapshots,
+        keep_days=settings.keep_days,
         memory_limit=settings.memory_limit,
         who=f"{what}, run {run.run_id}",
         replacing=replacing,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from warehouse.store import (
     durable,
     history,
     ledger,
+    prune,
+    retention,
     spare,
     tampering,
     views,
@@ -31,8 +33,8 @@ from warehouse.store.snapshots import (
     check_name,
     has_table,
     newest,
+    on_disk,
     open_file,
-    snapshot_folders,
     unreadable,
 )
 from warehouse.store.staging import (
@@ -55,6 +57,7 @@ def write(
     path: Path,
     *,
     keep: int,
+    keep_days: int = 0,
     who: str,
     memory_limit: str | None = None,
     replacing: Sequence[str] = (),
@@ -68,6 +71,7 @@ def write(
     Args:
         path: The link that readers open.
         keep: How many snapshots stay, the new one included.
+        keep_days: For so many days, the last snapshot of each stays as well.
         who: Named to the next writer while it waits for this one.
         memory_limit: DuckDB's, for this connection; None for little, until `make_room`.
         replacing: Tables that the caller will create anew; gone when the `with` begins, so that
@@ -101,23 +105,31 @@ def write(
             latest = latest_given(path, current)
             durable.make_folder(staging)
             try:
-                copy = prepare(folder, start.file) if start else Copy(cloned=False, origins=None)
+                copy = _copied(folder, start, current)
                 reusable = not copy.cloned and spare.works_in(folder)
                 with open_copy(staging / FILE, memory_limit) as connection:
                     with transaction(connection, replacing):
                         yield connection
                         _check_views(connection, say if force else None)
                         number, parts = record(connection, latest, who, part_of)
+                        times = history.times(connection)
                         _compact(connection)
                     written = write_log.written(connection, staging / FILE)
-                origins = None
-                if reusable and written is not None:
-                    size = (staging / FILE).stat().st_size
-                    origins = blocks.after(copy.origins, size, written)
-                _publish(staging, path, number, who, origins)
+                digests = None
+                if not copy.cloned and written is not None:
+                    digests = blocks.after(copy.digests, staging / FILE, written)
+                _publish(staging, path, number, who, digests)
             finally:
                 durable.discard_folder(staging)
-            _prune(folder, keep, parts, spare_one=reusable)
+            numbers = {one.number for one in on_disk(path)} - parts
+            staying = retention.staying(numbers, times, keep=keep, days=keep_days)
+            prune.prune(folder, staying, cloned=copy.cloned, spare_one=reusable)
+
+
+def _copied(folder: Path, start: Snapshot | None, current: Snapshot | None) -> Copy:
+    if start is None:
+        return Copy(cloned=False, digests=None)
+    return prepare(folder, start.file, [current.file.parent] if current else [])
 
 
 def _check_base(path: Path, start: Snapshot, say: Callable[[str], None]) -> None:
@@ -126,6 +138,8 @@ def _check_base(path: Path, start: Snapshot, say: Callable[[str], None]) -> None
     Raises:
         WarehouseError: it cannot be opened.
     """
+    if start != newest(path) and not start.file.exists():
+        return  # put together from its parts, it is compared with its digests
     try:
         # Open in this process with other options, it is whole as well.
         with suppress(duckdb.ConnectionException):
@@ -172,15 +186,15 @@ def _publish(
     path: Path,
     number: int,
     who: str,
-    origins: blocks.Origins[int] | None,
+    digests: blocks.Digests | None,
 ) -> None:
     """Make the staged file the newest snapshot. Durable before it is visible."""
     folder, file = staging.parent, staging / FILE
     durable.discard_folder(staging / "spill")
     file.chmod(0o444)
     tampering.seal(file)
-    if origins is not None:
-        blocks.note(file, origins)
+    if digests is not None:
+        blocks.note(file, digests)
     durable.sync(file)
     durable.sync(staging)
     snapshot = folder / f"{number:06d}"
@@ -197,28 +211,6 @@ def _publish(
         durable.discard_folder(snapshot)
         raise
     durable.sync(path.parent)
-
-
-def _prune(folder: Path, keep: int, parts: Collection[int], *, spare_one: bool) -> None:
-    """Remove the earlier parts of the newest snapshot's whole, and the oldest of the others.
-
-    Who still reads one keeps reading: the open file lives on.
-
-    Args:
-        folder: Of the snapshots.
-        keep: How many stay.
-        parts: The numbers of the earlier parts.
-        spare_one: Whether the next write may write into one of them.
-    """
-    on_disk = snapshot_folders(folder)
-    replaced = [snapshot for snapshot in on_disk if int(snapshot.name) in parts]
-    others = [snapshot for snapshot in on_disk if snapshot not in replaced]
-    removed = sorted([*replaced, *others[:-keep]], key=on_disk.index)
-    if spare_one and removed:
-        spare.keep(folder, removed)
-        return
-    for snapshot in removed:
-        durable.discard_folder(snapshot)
 
 
 def _check_alone(path: Path) -> None:

@@ -6,16 +6,18 @@ tables of that file, whatever else is attached.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
 
 from warehouse.errors import WarehouseError
 from warehouse.project.quoting import literal, quoted
+from warehouse.store import rebuild
 from warehouse.store.snapshots import Snapshot
 from warehouse.store.tampering import warn, without_log
 
@@ -69,8 +71,16 @@ class Pruned(Exception):
 
 
 @contextmanager
-def attached(old: Snapshot, new: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
+def attached(
+    old: Snapshot,
+    new: Snapshot,
+    whole: Callable[[Snapshot], AbstractContextManager[Path]] = rebuild.whole,
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB in which the two snapshots are called `old` and `new`.
+
+    Args:
+        old, new: The snapshots.
+        whole: Makes the old one whole if it is not, see `rebuild.whole`.
 
     Raises:
         Pruned: one of them was, a moment ago.
@@ -88,12 +98,14 @@ def attached(old: Snapshot, new: Snapshot) -> Iterator[duckdb.DuckDBPyConnection
         # A column that became a TIMESTAMPTZ is compared with the UTC that it was.
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET preserve_insertion_order = false")
-        for name, snapshot in (("old", old), ("new", new)):
+        for name, snapshot, opened in (("old", old, whole), ("new", new, rebuild.whole)):
             try:
-                connection.execute(
-                    f"ATTACH {literal(str(without_log(snapshot.file.resolve())))} AS {name} "
-                    "(READ_ONLY)"
-                )
+                with opened(snapshot) as file:
+                    connection.execute(
+                        f"ATTACH {literal(str(without_log(file.resolve())))} AS {name} (READ_ONLY)"
+                    )
+            except rebuild.GoneError:
+                raise Pruned from None
             except duckdb.IOException:
                 if snapshot.file.exists():
                     raise
@@ -103,14 +115,30 @@ def attached(old: Snapshot, new: Snapshot) -> Iterator[duckdb.DuckDBPyConnection
 
 
 def take(
-    connection: duckdb.DuckDBPyConnection, side: str, snapshot: Snapshot, table: str
-) -> dict[str, str]:
-    """Call a table's rows in one of the snapshots `old_rows` or `new_rows`; return its columns.
+    connection: duckdb.DuckDBPyConnection, old: Snapshot, new: Snapshot, table: str
+) -> tuple[dict[str, str], dict[str, str], int | None]:
+    """Call a table's rows in the two snapshots `old_rows` and `new_rows`.
+
+    Returns:
+        Its columns in the two, and the snapshot in which it is not there, if there is one; that
+        has no rows then, and the columns of the other.
 
     Raises:
-        WarehouseError: it is not there; names what looks like it.
+        WarehouseError: it is in neither; names what looks like it.
     """
-    is_view = dict(
+    before, after = (_take(connection, side, table) for side in ("old", "new"))
+    if before is None and after is None:
+        raise _unknown(connection, old, new, table)
+    for columns, side, other in ((before, "old", "new"), (after, "new", "old")):
+        if columns is None:
+            connection.execute(f"CREATE TEMP TABLE {side}_rows AS FROM {other}_rows LIMIT 0")
+    absent = old.number if before is None else new.number if after is None else None
+    return before or after or {}, after or before or {}, absent
+
+
+def _names(connection: duckdb.DuckDBPyConnection, side: str) -> dict[str, bool]:
+    """Return the tables and views of a side, and which of them are views."""
+    return dict(
         connection.execute(
             "SELECT table_name, false FROM duckdb_tables() WHERE database_name = $side UNION ALL "
             "SELECT view_name, true FROM duckdb_views() WHERE database_name = $side "
@@ -118,15 +146,13 @@ def take(
             {"side": side},
         ).fetchall()
     )
+
+
+def _take(connection: duckdb.DuckDBPyConnection, side: str, table: str) -> dict[str, str] | None:
+    is_view = _names(connection, side)
     table = {name.lower(): name for name in is_view}.get(table.lower(), table)
     if table not in is_view:
-        near = get_close_matches(table, is_view, n=1)
-        raise WarehouseError(
-            f"There is no table or view {table} in snapshot {snapshot.number}.",
-            todo=f"Did you mean {near[0]}?"
-            if near
-            else f"It holds {', '.join(sorted(is_view)) or 'nothing'}.",
-        )
+        return None
     rows, source = f"{side}_rows", f"{side}.main.{quoted(table)}"
     kind = "VIEW"
     if is_view[table]:
@@ -135,6 +161,17 @@ def take(
     connection.execute(f"CREATE TEMP {kind} {rows} AS FROM {source}")
     described = connection.execute(f"DESCRIBE {rows}").fetchall()
     return {name: type_ for name, type_, *_ in described}
+
+
+def _unknown(
+    connection: duckdb.DuckDBPyConnection, old: Snapshot, new: Snapshot, table: str
+) -> WarehouseError:
+    names = sorted({*_names(connection, "old"), *_names(connection, "new")})
+    near = get_close_matches(table, names, n=1)
+    return WarehouseError(
+        f"There is no table or view {table} in snapshot {old.number} or {new.number}.",
+        todo=f"Did you mean {near[0]}?" if near else f"They hold {', '.join(names) or 'nothing'}.",
+    )
 
 
 def common_columns(

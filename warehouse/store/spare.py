@@ -1,10 +1,11 @@
-"""The spare: a snapshot's file that is no longer kept, brought up to date to write into.
+"""The spare: a snapshot's file that can be done without, brought up to date to write into.
 
 On a file system that cannot clone, a full copy at the start of each write would cost what the
-warehouse holds. So the newest of the snapshots that a write removes is not deleted: its folder
-becomes `.warehouse/spare`. The next write moves the file out of it, copies the blocks into it that
-the snapshot it starts from has from other writes (`blocks`), and writes there. While a write lasts
-there are as many files as with a copy; between two writes there is one more.
+warehouse holds. So one file stays there for the next write: that of the newest snapshot of which
+the parts are kept as well (`prune`), or, where so few are kept that all of them are whole, that of
+a snapshot that is removed, whose folder becomes `.warehouse/spare`. The next write moves the file
+out of its folder, copies the blocks into it that the snapshot it starts from has not (`blocks`),
+and writes there. While a write lasts there are as many files as between two writes.
 
 Why nobody loses what they read. A file that is written to may be read by nobody, neither now nor
 later. Whoever might is one of these:
@@ -33,8 +34,9 @@ and `utime` cannot set back the time of the last change of the inode. The note c
 checksum. Only a disk that returns other bytes than it was given goes unseen here, as it does in a
 full copy; DuckDB's checksums see it when the block is read.
 
-Why a power cut does no harm. The bytes are changed only when it is on the disk that `spare` is gone
-(`durable.sync`): after the cut, a file that is half up to date is in `staging`, which nobody takes.
+Why a power cut does no harm. The bytes are changed only when it is on the disk that the file is
+gone from where it was (`durable.sync`): after the cut, a file that is half up to date is in
+`staging`, which nobody takes.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ import signal
 import stat
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from warehouse.store import blocks, durable, file_system
@@ -87,43 +89,66 @@ def keep(folder: Path, removed: Sequence[Path]) -> None:
     durable.move(newest, spare)
 
 
-def take(folder: Path, start: Path, target: Path) -> bool:
-    """Make the spare a copy of a snapshot.
+def take(folder: Path, lent: Path | None, target: Path) -> blocks.Digests | None:
+    """Move the spare to where a write works.
 
     Args:
         folder: Of the snapshots.
-        start: The file of the snapshot.
-        target: The copy, in a new folder.
+        lent: The folder of a snapshot that can do without its file, if there is one.
+        target: The file in a new folder.
 
     Returns:
-        Whether there is a copy. The spare is gone in any case.
+        The digests of the file; None if there is none that may be taken. It is gone in any case
+        from where it was.
+    """
+    spare = folder / FOLDER
+    source = spare if spare.exists() or lent is None else lent
+    found = blocks.noted(source / FILE)
+    if source is spare and spare.exists():
+        if {one.name for one in spare.iterdir()} != _OF_A_SNAPSHOT:
+            found = None
+        if found:
+            durable.move(spare / FILE, target)
+        durable.discard_folder(spare)
+    elif found:
+        durable.move(source / FILE, target)
+    if found is None:
+        return None
+    if spare.exists() or not _is_free(target) or _is_mounted(target):
+        durable.remove(target)
+        return None
+    durable.sync(folder if source is spare else source)
+    target.chmod(0o644)
+    return found
+
+
+def bring(start: Path, target: Path, found: blocks.Digests, wanted: blocks.Digests) -> None:
+    """Make a file a copy of a snapshot.
+
+    Args:
+        start: The file of the snapshot.
+        target: What `take` gave.
+        found: Its digests.
+        wanted: Those of the snapshot.
 
     Raises:
         OSError: the disk is full, or cannot be written.
     """
-    spare = folder / FOLDER
-    wanted, found = blocks.noted(start), blocks.noted(spare / FILE)
-    taken = bool(wanted and found and {one.name for one in spare.iterdir()} == _OF_A_SNAPSHOT)
-    if taken:
-        durable.move(spare / FILE, target)
-    durable.discard_folder(spare)
-    if not (taken and wanted and found):
-        return False
-    if spare.exists() or not _is_free(target) or _is_mounted(target):
-        durable.remove(target)
-        return False
-    durable.sync(folder)
-    target.chmod(0o644)
-    with start.open("rb") as reading, target.open("r+b") as writing:
-        fcntl.lockf(writing, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        writing.truncate(blocks.place(len(wanted)))
+    with start.open("rb") as reading, locked(target) as writing:
+        os.truncate(writing, blocks.length(wanted))
         ranges = list(blocks.differing(found, wanted))
         # To compare takes less than to write, but a read from the disk for what is not in memory.
         few = sum(count for _, count in ranges) <= _COMPARED
-        bring = update_range if few else copy_range
         for begin, count in ranges:
-            bring(reading.fileno(), writing.fileno(), begin, count)
-    return True
+            (update_range if few else copy_range)(reading.fileno(), writing, begin, count)
+
+
+@contextmanager
+def locked(target: Path) -> Iterator[int]:
+    """Open a file to write into it; DuckDB refuses to open it meanwhile. Yields a descriptor."""
+    with target.open("r+b") as writing:
+        fcntl.lockf(writing, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield writing.fileno()
 
 
 def _is_free(file: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,16 @@ import duckdb
 
 from warehouse.errors import WarehouseError
 from warehouse.project.quoting import literal
-from warehouse.store import blocks, durable, reflink, spare, tampering, write_log
+from warehouse.store import (
+    blocks,
+    durable,
+    prune,
+    rebuild,
+    reflink,
+    spare,
+    tampering,
+    write_log,
+)
 from warehouse.store.disk_errors import SAFE
 from warehouse.store.file_copy import copy
 from warehouse.store.snapshots import FILE, Snapshot, snapshot_folders
@@ -38,30 +47,43 @@ class Copy:
 
     Attributes:
         cloned: Whether it shares its blocks with the snapshot from which it was made.
-        origins: Which write each of its blocks comes from; None if that is not known.
+        digests: Of its parts; None if they are not known.
     """
 
     cloned: bool
-    origins: blocks.Origins[int] | None
+    digests: blocks.Digests | None
 
 
-def prepare(folder: Path, start: Path) -> Copy:
+def prepare(folder: Path, start: Path, never: Collection[Path] = ()) -> Copy:
     """Make the private copy in `staging`, at the least cost that the file system allows.
 
     Args:
         folder: Of the snapshots.
-        start: The file to copy.
+        start: The file to copy; not there if the snapshot is kept as parts.
+        never: Folders of snapshots that somebody needs whole.
+
+    Raises:
+        WarehouseError: what is kept of the snapshot is damaged.
     """
     file = folder / STAGING / FILE
-    if reflink.clone(start, file):
-        return Copy(cloned=True, origins=None)
-    origins = blocks.noted(start)
-    if not spare.take(folder, start, file):
+    is_whole = start.exists()
+    if is_whole and reflink.clone(start, file):
+        return Copy(cloned=True, digests=None)
+    digests = blocks.noted(start) if is_whole else blocks.listed(start)
+    lent = prune.lent(folder, [start.parent, *never])
+    there = spare.take(folder, lent, file)
+    if not is_whole:
+        file.touch()
+        with spare.locked(file) as target:
+            rebuild.fill(start, target, there or ())
+    elif there and digests:
+        spare.bring(start, file, there, digests)
+    else:
         copy(start, file)
         # It goes to the disk while the caller waits for rows: else the commit would wait for all
         # of it.
         threading.Thread(target=durable.sync, args=[file], name="flush", daemon=True).start()
-    return Copy(cloned=False, origins=origins)
+    return Copy(cloned=False, digests=digests)
 
 
 @contextmanager
