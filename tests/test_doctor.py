@@ -177,7 +177,7 @@ def test_what_this_machine_is(address: str, here: bool) -> None:
     ("free", "verdict"), [(99, FAILURE), (100, WARNING), (299, WARNING), (300, OK)]
 )
 def test_the_disk(free: int, verdict: Verdict) -> None:
-    assert judge_disk(free * 10**6, 100 * 10**6).verdict is verdict
+    assert judge_disk(free * 10**6, 100 * 10**6, 200 * 10**6).verdict is verdict
 
 
 def test_a_folder_that_cannot_be_written(warehouse_env: WarehouseEnv) -> None:
@@ -243,8 +243,13 @@ def test_what_a_killed_writer_left(warehouse_env: WarehouseEnv) -> None:
 def test_more_snapshots_than_are_to_be_kept(warehouse_env: WarehouseEnv) -> None:
     for _ in range(4):
         put(warehouse_env.path, keep=4)
+    assert "leftovers" not in bad(said())
+    warehouse_env.configure(keep_snapshots=3)
     finding = bad(said())["leftovers"]
-    assert "1 snapshot more than the 3" in finding.text and finding.text.endswith("disk: 1.")
+    assert "1 snapshot more than WAREHOUSE_KEEP_SNAPSHOTS=3 and WAREHOUSE_KEEP_DAYS=14 keep" in (
+        finding.text
+    )
+    assert finding.text.endswith("disk: 1.")
     (warehouse_env.path.parent / ".warehouse" / "000005").mkdir()
     texts = [finding.text for finding in said()["leftovers"]]
     assert any("Snapshot 5 " in text and "never linked" in text for text in texts)

@@ -22,7 +22,17 @@ from tests.test_spare import contents, digest
 from tests.writer import refresh
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT
-from warehouse.store import blocks, delta, prune, publish, rebuild, reflink, retention, tampering
+from warehouse.store import (
+    blocks,
+    delta,
+    history,
+    prune,
+    publish,
+    rebuild,
+    reflink,
+    retention,
+    tampering,
+)
 from warehouse.store.history import open_snapshot
 from warehouse.store.snapshots import FILE, kept, newest
 
@@ -114,7 +124,7 @@ def test_by_days_the_last_of_each_stays(path: Path, monkeypatch: pytest.MonkeyPa
     today = datetime.now(UTC)
     published = {}
     monkeypatch.setattr(
-        publish.history,
+        history,
         "times",
         lambda _: {number: today - timedelta(days=(15 - number) // 3) for number in range(1, 16)},
     )
@@ -288,7 +298,7 @@ def test_a_full_disk_leaves_them_whole_and_nothing_is_lost(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        publish.retention,
+        retention,
         "staying",
         lambda numbers, *_, **__: sorted({1, *sorted(numbers)[-3:]}),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -54,8 +54,8 @@ def test_a_clone_shares_its_blocks_until_they_are_written(cloning: Path) -> None
 def test_a_write_starts_from_a_clone(cloning: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[bool] = []
 
-    def prepare(folder: Path, start: Path) -> staging.Copy:
-        copy = staging.prepare(folder, start)
+    def prepare(folder: Path, start: Path, never: Sequence[Path]) -> staging.Copy:
+        copy = staging.prepare(folder, start, never)
         assert (folder / "staging" / FILE).read_bytes() == start.read_bytes()
         made.append(copy.cloned)
         return copy

@@ -4,7 +4,7 @@ see `exit_codes`.
 
 import click
 
-from warehouse.cli import build, doctor, explore, init, query, sample, snapshots, status
+from warehouse.cli import build, doctor, explore, history, init, query, sample, snapshots, status
 from warehouse.cli import dev as develop
 
 
@@ -28,7 +28,7 @@ for command in (
     query.export,
     status.status,
     doctor.doctor,
-    snapshots.history,
+    history.history,
     snapshots.diff,
     snapshots.rollback,
     sample.sample_mysql,

@@ -1,32 +1,13 @@
-"""The commands on the snapshots that are kept."""
+"""The commands that compare snapshots, and go back to one."""
 
 from __future__ import annotations
 
 import click
 
-from warehouse.cli.output import errors_for_people, show
+from warehouse.cli.output import errors_for_people
 from warehouse.settings import load_settings
 from warehouse.store import snapshots
-from warehouse.store.history import TABLE, find
-
-
-@click.command()
-def history() -> None:
-    """List the snapshots that led to the newest one, and which of them are still kept."""
-    with errors_for_people():
-        path = load_settings().path
-        numbers = [snapshot.number for snapshot in snapshots.kept(path)]
-        with snapshots.read(path) as connection:
-            show(
-                connection.sql(
-                    f"""
-                    SELECT number, date_trunc('second', written_at) AS written_at, writer,
-                      list_contains(?::BIGINT[], number) AS kept
-                    FROM {TABLE} ORDER BY number
-                    """,
-                    params=[numbers],
-                )
-            )
+from warehouse.store.history import find
 
 
 @click.command(context_settings={"ignore_unknown_options": True})  # -1 is a number

@@ -99,12 +99,13 @@ def _say_more(
     server: str,
 ) -> None:
     from warehouse.cli.status_table import apart, size
+    from warehouse.store.disk_use import together
 
     newest = kept[-1]
-    sizes = [snapshot.size for snapshot in kept if snapshot.size is not None]
+    uses = [snapshot.use for snapshot in kept if snapshot.use is not None]
     lines = [
-        f"Snapshot {newest.number}, {size(sizes[-1])}: {path}. "
-        f"On disk {'are' if len(sizes) > 1 else 'is'} {len(sizes)}, {size(sum(sizes))}."
+        f"Snapshot {newest.number}, {size(path.stat().st_size)}: {path}. "
+        f"On disk {'are' if len(uses) > 1 else 'is'} {len(uses)}, {size(together(uses))}."
     ]
     if server:
         lines.append(f"The sources are tables at {server}.")

@@ -13,7 +13,7 @@ import duckdb
 from warehouse.assets.run_history import History, LastRun
 from warehouse.project.project import BOOKKEEPING
 from warehouse.project.quoting import quoted
-from warehouse.store import ledger, preview, snapshots
+from warehouse.store import disk_use, ledger, preview, snapshots
 from warehouse.store import open_files as holders
 from warehouse.store.views import REGISTRY
 
@@ -48,11 +48,11 @@ class Kept:
     """A snapshot on disk, or one that is gone from there and still open.
 
     Attributes:
-        size: None if it is gone.
+        use: What it takes on the disk; None if it is gone.
     """
 
     number: int
-    size: int | None
+    use: disk_use.Use | None
     newest: bool
     open_in: list[holders.Reader]
 
@@ -123,21 +123,13 @@ def files(path: Path) -> list[Kept]:
         *(
             Kept(
                 snapshot.number,
-                _size(snapshot.file),
+                disk_use.of(snapshot),
                 snapshot is kept[-1],
                 _of(readers, snapshot.number, pruned=False),
             )
             for snapshot in kept
         ),
     ]
-
-
-def _size(file: Path) -> int | None:
-    """Return a file's size, or None if a writer pruned it a moment ago."""
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:
-        return None
 
 
 def _of(readers: Iterable[holders.Reader], number: int, *, pruned: bool) -> list[holders.Reader]:

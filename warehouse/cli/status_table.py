@@ -118,7 +118,7 @@ def opened(kept: Sequence[Kept]) -> list[str]:
     """Return a line for each snapshot that a process has open."""
     return [
         f"Snapshot {snapshot.number}"
-        f"{', the newest,' if snapshot.newest else ', pruned,' if snapshot.size is None else ''}"
+        f"{', the newest,' if snapshot.newest else ', pruned,' if snapshot.use is None else ''}"
         f" is open in {', '.join(f'{r.program} (process {r.process})' for r in snapshot.open_in)}"
         for snapshot in kept
         if snapshot.open_in

@@ -1,8 +1,8 @@
 """The checks behind `doctor`, one after the other, each on its own feet.
 
-`settings`, `source` and `line` (MySQL) and `house` (files, disk, versions) hold them; `case` is
-what they look at. A check yields findings, or raises an error for people, which is a failure. One
-that needs what an earlier one did not find says so.
+`settings`, `source` and `line` (MySQL), `files` (the warehouse's) and `house` (folder, disk,
+versions) hold them; `case` is what they look at. A check yields findings, or raises an error for
+people, which is a failure. One that needs what an earlier one did not find says so.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from warehouse.assets.unexpected import for_people
 from warehouse.doctor import environment as house
-from warehouse.doctor import line, settings, source
+from warehouse.doctor import files, line, settings, source
 from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, Verdict, failure
 from warehouse.errors import interrupted
@@ -47,8 +47,8 @@ CHECKS = (
     Check("days", source.days, needs="connection"),
     Check("folder", house.folder, needs="settings"),
     Check("disk", house.disk, needs="settings"),
-    Check("warehouse", house.warehouse, needs="settings"),
-    Check("leftovers", house.leftovers, needs="settings"),
+    Check("warehouse", files.warehouse, needs="settings"),
+    Check("leftovers", files.leftovers, needs="settings"),
     Check("versions", house.versions),
     Check("history", house.history),
 )

@@ -1,4 +1,4 @@
-"""The checks of this machine: the folder, the disk, the file, what was left, what is installed."""
+"""The checks of this machine: the folder, the disk, what is installed."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import os
 import platform
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import duckdb
 from packaging.requirements import Requirement
 
 from warehouse.assets import run_history as runs
-from warehouse.console.text import counted
 from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, failure, ok, warning
 from warehouse.settings import DAGSTER_FILE, ROOT, project_folder
-from warehouse.store import file_system, reflink, snapshots, spare, staging, tampering
-from warehouse.store import open_files as holders
+from warehouse.store import (
+    disk_use,
+    file_system,
+    reflink,
+    snapshots,
+    spare,
+)
 
 TIMES = 3
 """A refresh needs so many times the warehouse's size for a moment."""
@@ -107,121 +108,32 @@ def disk(case: Case) -> Iterator[Finding]:
     path = case.settings.path
     newest = snapshots.newest(path)
     size = newest.file.stat().st_size if newest and newest.file.exists() else 0
-    yield judge_disk(shutil.disk_usage(_existing(path.parent)).free, size)
+    taken = disk_use.together(use for one in snapshots.kept(path) if (use := disk_use.of(one)))
+    yield judge_disk(shutil.disk_usage(_existing(path.parent)).free, size, taken)
 
 
-def judge_disk(free: int, size: int) -> Finding:
-    """Judge the bytes that are free by the size of the newest snapshot."""
-    text = f"{free / 1e9:,.1f} GB are free, and the warehouse has {size / 1e9:,.3f} GB"
+def judge_disk(free: int, size: int, taken: int) -> Finding:
+    """Judge the bytes that are free by the size of the newest snapshot.
+
+    Args:
+        free: Bytes on the disk.
+        size: Of the newest snapshot.
+        taken: By all snapshots that are kept.
+    """
+    text = (
+        f"{free / 1e9:,.1f} GB are free. The newest snapshot has {size / 1e9:,.3f} GB, and all "
+        f"that are kept take {taken / 1e9:,.3f} GB"
+    )
     needed = TIMES * size
     todo = (
-        f"Make room for {needed / 1e9:,.1f} GB, set WAREHOUSE_KEEP_SNAPSHOTS lower, or move the "
-        "warehouse with WAREHOUSE_PATH."
+        f"Make room for {needed / 1e9:,.1f} GB, set WAREHOUSE_KEEP_SNAPSHOTS or "
+        "WAREHOUSE_KEEP_DAYS lower, or move the warehouse with WAREHOUSE_PATH."
     )
     if free < size:
         return failure(f"{text}: not even its copy has room.", todo)
     if free < needed:
         return warning(f"{text}: a refresh needs {TIMES} times its size for a moment.", todo)
     return ok(f"{text}: room for a refresh.")
-
-
-def warehouse(case: Case) -> Iterator[Finding]:
-    """See that the newest snapshot can be opened, and that its views work."""
-    path = case.settings.path
-    newest = snapshots.newest(path)
-    if newest is None:
-        yield ok(f"There is none at {path} yet: `just materialize` builds it.")
-        return
-    for snapshot in [*snapshots.kept(path), *snapshots.later(path)]:
-        for found in tampering.findings(snapshot.number, snapshot.file):
-            yield warning(found.what, found.todo)
-    try:
-        # Said above, of all snapshots.
-        with _quietly(), snapshots.read(path) as connection:
-            views = connection.execute(
-                "SELECT view_name FROM duckdb_views() WHERE NOT internal"
-            ).fetchall()
-            for (view,) in views:
-                connection.execute(f'DESCRIBE "{view}"')
-    except duckdb.Error as error:
-        yield failure(
-            f"{path}: {str(error).splitlines()[0]}",
-            "`just history` lists the snapshots, `just rollback NUMBER` makes an older one the "
-            "newest again.",
-        )
-        return
-    yield ok(f"Snapshot {newest.number} at {path} opens, and its {len(views)} views work.")
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", tampering.SnapshotChanged)
-        yield
-
-
-def leftovers(case: Case) -> Iterator[Finding]:
-    """See what a killed writer, an older setting or a cache left on the disk."""
-    path = case.settings.path
-    house = path.parent / snapshots.FOLDER
-    found = [*_staging(path, house), *_numbers(path, house, case.settings.keep_snapshots)]
-    yield from found or [ok("Nothing is left over from a write.")]
-    yield from _pickles(case.settings.folder)
-
-
-def _staging(path: Path, house: Path) -> Iterator[Finding]:
-    if not (house / "staging").exists():
-        return
-    if writer := holders.writer(path):
-        yield ok(f"{writer.name} is writing a snapshot, since {writer.since.astimezone():%H:%M}.")
-        return
-    last = holders.last_writer(path)
-    yield warning(
-        f"{house / 'staging'} ({_size(house / 'staging')}) is left over: "
-        f"{last.name if last else 'a writer'} did not come to its end.",
-        "The next load removes it, and nobody reads it.",
-    )
-
-
-def _numbers(path: Path, house: Path, keep: int) -> Iterator[Finding]:
-    newest = snapshots.newest(path)
-    if newest is None or not house.is_dir():
-        return
-    on_disk = snapshots.snapshot_folders(house)
-    if later := snapshots.later(path):
-        numbers = ", ".join(str(one.number) for one in later)
-        yield warning(
-            f"The link was set back by hand to snapshot {newest.number}; {numbers} came later.",
-            "They stay until they are pruned: `just rollback NUMBER` makes one the newest again.",
-        )
-    unlinked = staging.unlinked(house, newest)
-    for entry in unlinked if holders.writer(path) is None else []:
-        yield warning(
-            f"Snapshot {int(entry.name)} ({_size(entry)}) was written and never linked.",
-            "The next load removes it, and nobody reads it.",
-        )
-    beyond = on_disk[: max(len(on_disk) - len(unlinked) - keep, 0)]
-    if beyond:
-        numbers = ", ".join(str(int(entry.name)) for entry in beyond)
-        yield warning(
-            f"{counted(len(beyond), 'snapshot')} more than the {keep} of "
-            f"WAREHOUSE_KEEP_SNAPSHOTS on the disk: {numbers}.",
-            "The next load removes what is too much.",
-        )
-
-
-def _pickles(folder: Path) -> Iterator[Finding]:
-    pickles = folder / ".dagster" / "pickles"
-    if pickles.exists():
-        yield ok(
-            f"{pickles} holds {_size(pickles)} of the I/O manager pickle_cache; what is not used "
-            "any more may be removed."
-        )
-
-
-def _size(folder: Path) -> str:
-    size = sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file())
-    return f"{size / 1e6:,.1f} MB"
 
 
 def versions(_: Case) -> Iterator[Finding]:

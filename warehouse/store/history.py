@@ -49,6 +49,15 @@ def times(connection: duckdb.DuckDBPyConnection) -> dict[int, datetime]:
     return {number: _EPOCH + timedelta(microseconds=micros) for number, micros in found}
 
 
+def writers(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, datetime, str]]:
+    """Return number, time and writer of each snapshot that led to the one of a connection."""
+    if not has_table(connection, TABLE):
+        return []
+    at = times(connection)
+    found = connection.execute(f"SELECT number, writer FROM {TABLE} ORDER BY number").fetchall()
+    return [(number, at[number], writer) for number, writer in found]
+
+
 def find(path: Path, which: int | str | date) -> Snapshot:
     """Return a kept snapshot.
 
