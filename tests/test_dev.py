@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,14 +20,10 @@ from urllib.parse import quote
 import pytest
 
 from tests import ui
+from tests.browser import CHROMIUM, FLAGS
 from tests.conftest import WarehouseEnv
 from warehouse.ui.guard import SETTING
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 RUN = """mutation($config: RunConfigData!) {
   launchRun(executionParams: {
     selector: {repositoryName: "__repository__", repositoryLocationName: "warehouse",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from warehouse.assets.checks import build_checks
+from warehouse.assets.everything import build_all
 from warehouse.assets.jobs import build_refresh
 from warehouse.assets.mysql_resource import build_mysql
 from warehouse.assets.naming import OWN, Naming
@@ -98,7 +99,7 @@ def _of(project: Project, naming: Naming) -> dg.Definitions:
             build_views(project, naming),
         ],
         asset_checks=[build_checks(project, naming)],
-        jobs=[build_refresh(project, naming)],
+        jobs=[build_all(project, naming), build_refresh(project, naming)],
         sensors=[build_stale_sources(project, naming), build_changed_days(project, naming)],
         resources={
             naming.io_manager_key: WarehouseIOManager(

@@ -15,9 +15,9 @@ from warehouse.cli.output import errors_for_people
 @click.option(
     "--log-level",
     type=click.Choice(["critical", "error", "warning", "info", "debug"], case_sensitive=False),
-    default="info",
+    default="warning",
     show_default=True,
-    help="Of Dagster's services.",
+    help="Of Dagster's services; `info` tells of each look that they take, twice a minute.",
 )
 def dev(host: str, port: int | None, log_level: str) -> None:
     """Run Dagster's UI, with what loads stale sources, until Ctrl-C.

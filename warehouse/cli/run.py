@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 
 import click
 import dagster as dg
 
 from warehouse.assets import day_before
+from warehouse.assets.everything import ALL
+from warehouse.assets.in_process import execute
 from warehouse.assets.jobs import COMPARED, REFRESH
 from warehouse.assets.refresh import Comparison
-from warehouse.assets.run_database import with_database
 from warehouse.assets.run_history import history
 from warehouse.assets.source_queries import calendar_of
 from warehouse.assets.unexpected import for_people
@@ -193,16 +194,10 @@ def _execute_assets(
         **(range_tags(*days) if days else {}),
         **({KEEP_GOING_TAG: "true"} if keep_going else {}),
     }
-    job = defs.resolve_implicit_global_asset_job_def()
-    return _execute(
-        instance,
-        job.get_subset(
-            asset_selection={*keys}, asset_check_selection=None if checks else frozenset()
-        ),
-        force,
-        tags=tags,
-        run_id=run_id,
-    )
+    every = defs.resolve_job_def(ALL)
+    whole = {*keys} == every.asset_layer.selected_asset_keys
+    job = every if whole else defs.resolve_implicit_global_asset_job_def()
+    return _execute(instance, job, force, keys=keys, checks=checks, tags=tags, run_id=run_id)
 
 
 def _execute(
@@ -212,6 +207,8 @@ def _execute(
     *,
     resources: Mapping[str, object] | None = None,
     tags: Mapping[str, str] | None = None,
+    keys: Collection[dg.AssetKey] = (),
+    checks: bool = True,
     run_id: str | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run once, in this process.
@@ -221,11 +218,13 @@ def _execute(
         KeyboardInterrupt: somebody stopped it.
     """
     try:
-        result = job.execute_in_process(
-            instance=instance,
+        result = execute(
+            instance,
+            job,
+            keys=keys,
+            checks=checks,
             resources=resources,
-            run_id=with_database(instance, run_id),
-            run_config={"loggers": {"narration": {}}},
+            run_id=run_id,
             tags={**(tags or {}), **({FORCE_TAG: "true"} if force else {})},
             raise_on_error=KEEP_GOING_TAG not in (tags or {}),
         )

@@ -8,13 +8,13 @@ from datetime import date
 
 import dagster as dg
 
+from warehouse.assets.everything import everything
+from warehouse.assets.naming import OWN
 from warehouse.assets.source_queries import calendar_of
 from warehouse.days.calendar import Calendar
 from warehouse.definitions import defs, project
 from warehouse.errors import WarehouseError
 from warehouse.project.project import Project
-from warehouse.settings import load_settings
-from warehouse.store import snapshots
 
 
 def select(
@@ -45,7 +45,7 @@ def select(
         "'key:orders_summary or key:order_stats'.",
     )
     try:
-        chosen = dg.AssetSelection.from_string(selection) if selection else everything(project)
+        chosen = dg.AssetSelection.from_string(selection) if selection else everything(project, OWN)
         if keys := sorted(chosen.resolve(graph)):
             return keys
         raise wrong
@@ -60,26 +60,6 @@ def select(
         ) from None
     except dg.DagsterError:  # it is no expression
         raise wrong from None
-
-
-def everything(project: Project) -> dg.AssetSelection:
-    """Return what is built when nothing is named: what the SELECTs of whole tables can build.
-
-    Loading the sources with days as well would ask MySQL for the same rows twice; the views that
-    read one are built as soon as it is there.
-    """
-    path = load_settings().path
-    chosen: dg.AssetSelection = dg.AssetSelection.all()
-    for source in project.with_days:
-        daily = dg.AssetSelection.assets(source.name)
-        chosen = chosen - daily
-        if not snapshots.newest(path):
-            chosen = chosen - daily.downstream()
-            continue
-        with snapshots.read(path) as connection:
-            if not snapshots.has_table(connection, source.name):
-                chosen = chosen - daily.downstream()
-    return chosen
 
 
 @dataclass(frozen=True)

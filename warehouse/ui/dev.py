@@ -29,17 +29,25 @@ from dagster_webserver.cli import (
 )
 from dagster_webserver.version import __version__
 
-from warehouse.assets.run_history import instance_ref
+from warehouse.assets.in_process import CODE_LOCATION as LOCATION
+from warehouse.assets.in_process import MODULE
+from warehouse.assets.run_history import STALE_SENSOR, instance_ref
 from warehouse.errors import WarehouseError
 from warehouse.settings import load_settings
 from warehouse.ui.guard import Guard, address, read_hosts
+from warehouse.ui.reload import reloading
 
 PORT = 3000
 POLL_MILLISECONDS = 2000
 """How often a page asks for news, as under `dagster dev`."""
 
-CODE_LOCATION = ModuleTarget("warehouse.definitions", None, None, "warehouse")
+CODE_LOCATION = ModuleTarget(MODULE, None, None, LOCATION)
 CODE_SERVER_LOG_LEVEL = "warning"
+BY_ITSELF = (
+    "While it runs it loads by itself what was loaded before and is older than its freshness "
+    f"policy allows. To switch that off: Automation, {STALE_SENSOR}.\n"
+    "To load everything now: Jobs, all, Materialize all."
+)
 GOODBYE_SECONDS = 5
 """How long answers may take that were begun before the end."""
 
@@ -100,7 +108,11 @@ def run(host: str, port: int | None, log_level: str, say: Callable[[str], None])
             )
         )
         threading.Thread(target=_end_with, args=(daemon, server), daemon=True).start()
+        running.enter_context(
+            reloading(settings, lambda: context.reload_code_location(LOCATION), say)
+        )
         say(address(host, listening.getsockname()[1], hosts))
+        say(BY_ITSELF)
         server.run([listening])  # returns without a signal only if the daemon is gone
         raise WarehouseError(
             f"Dagster's daemon ended by itself, with exit code {daemon.wait()}.",
