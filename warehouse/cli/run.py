@@ -8,6 +8,7 @@ from datetime import date
 
 import click
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 from warehouse.assets.jobs import COMPARED, REFRESH
 from warehouse.assets.refresh import Comparison
@@ -21,8 +22,10 @@ from warehouse.console.text import counted
 from warehouse.days.calendar import range_tags
 from warehouse.definitions import defs, project
 from warehouse.errors import WarehouseError, interrupted
+from warehouse.settings import load_settings
+from warehouse.store import snapshots
 from warehouse.store.io_manager import FORCE_TAG, KEEP_GOING_TAG
-from warehouse.store.run_events import was_stopped
+from warehouse.store.run_events import NotPublished, was_stopped
 
 
 def run(
@@ -55,6 +58,8 @@ def run(
     keys = select(selection)
     runs = batches(keys, partition, partition_range)
     results = []
+    path = load_settings().path
+    before = snapshots.newest(path)
     with history() as instance:
         for number, batch in enumerate(runs, 1):
             # What began before Dagster was there belongs to the last run, as all whole sources do.
@@ -65,9 +70,11 @@ def run(
                 )
             except WarehouseError as error:
                 raise _with_others(error, keys) from None
-        print_summary(results, time.monotonic() - began)
+        published = snapshots.newest(path) != before
+        if published or all(result.success for result in results):
+            print_summary(results, time.monotonic() - began)
         for result in results:
-            _raise_failures(result)
+            _raise_failures(result, published=published)
     return [check for result in results for check in _failed(result)]
 
 
@@ -83,25 +90,36 @@ def _with_others(error: WarehouseError, keys: list[dg.AssetKey]) -> WarehouseErr
     )
 
 
-def _raise_failures(result: dg.ExecuteInProcessResult) -> None:
+def _raise_failures(result: dg.ExecuteInProcessResult, *, published: bool) -> None:
     """Tell what failed in a run that went on.
+
+    Args:
+        result: Of the run.
+        published: Whether there is a new snapshot.
 
     Raises:
         WarehouseError: something did.
     """
-    texts: list[str] = []
-    for event in result.filter_events(lambda event: event.is_step_failure):
-        cause = event.step_failure_data.error
-        while cause is not None and cause.cls_name != WarehouseError.__name__:
-            cause = cause.cause
-        text = cause.message.partition(": ")[2].strip() if cause else "see the run's page"
-        texts.append(f"{event.step_key}: {text}")
+    texts = [
+        f"{event.step_key}: {_said(event.step_failure_data.error)}"
+        for event in result.filter_events(lambda event: event.is_step_failure)
+    ]
+    ends = result.filter_events(lambda event: event.is_job_failure)
+    errors = [event.job_failure_data.error for event in ends]
+    texts += [_said(error) for error in errors if error and error.cls_name == NotPublished.__name__]
     if texts:
         raise WarehouseError(
             "\n".join(texts),
-            safe="Everything else is published.",
+            safe="Everything else is published." if published else "Nothing is published.",
             todo="Correct it, and run again.",
         )
+
+
+def _said(error: SerializableErrorInfo | None) -> str:
+    """Return what an error for people says that Dagster kept."""
+    while error is not None and error.cls_name != WarehouseError.__name__:
+        error = error.cause
+    return error.message.partition(": ")[2].strip() if error else "see the run's page"
 
 
 def load_changed(
