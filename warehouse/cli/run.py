@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 
 import click
@@ -28,24 +29,30 @@ from warehouse.store.io_manager import FORCE_TAG, KEEP_GOING_TAG
 from warehouse.store.run_events import NotPublished, was_stopped
 
 
-def run(
-    selection: str | None,
-    *,
-    partition: str | None = None,
-    partition_range: str | None = None,
-    force: bool = False,
-    keep_going: bool = False,
-    run_id: str | None = None,
-) -> list[dg.AssetCheckEvaluation]:
-    """Materialize a selection of the assets (None: see `everything`) and say what came of it.
+@dataclass(frozen=True)
+class Request:
+    """What a run is to build.
 
-    Args:
-        selection: In Dagster's own selection language.
+    Attributes:
+        selection: In Dagster's own selection language; None: see `everything`.
         partition: The day, for assets that have days; without it and a range: all days.
         partition_range: The first and the last day.
-        force: Publish even a table that lost more rows than allowed, or without a view that breaks.
+        force: Publish even a table that lost more rows than allowed, without a view that breaks, or
+            with rows that a check of severity block finds.
         keep_going: Publish what could be loaded if a source fails.
         run_id: Of the run, if its loads have begun already.
+    """
+
+    selection: str | None
+    partition: str | None = None
+    partition_range: str | None = None
+    force: bool = False
+    keep_going: bool = False
+    run_id: str | None = None
+
+
+def run(request: Request) -> list[dg.AssetCheckEvaluation]:
+    """Materialize a selection of the assets and say what came of it.
 
     Returns:
         The checks of severity error that failed in this run.
@@ -55,27 +62,39 @@ def run(
         KeyboardInterrupt: somebody stopped it.
     """
     began = time.monotonic()
-    keys = select(selection)
-    runs = batches(keys, partition, partition_range)
-    results = []
     path = load_settings().path
     before = snapshots.newest(path)
     with history() as instance:
-        for number, batch in enumerate(runs, 1):
-            # What began before Dagster was there belongs to the last run, as all whole sources do.
-            begun = run_id if number == len(runs) else None
-            try:
-                results.append(
-                    _execute_assets(instance, batch.keys, batch.days, force, keep_going, begun)
-                )
-            except WarehouseError as error:
-                raise _with_others(error, keys) from None
+        results = execute(instance, request)
         published = snapshots.newest(path) != before
         if published or all(result.success for result in results):
             print_summary(results, time.monotonic() - began)
-        for result in results:
-            _raise_failures(result, published=published)
-    return [check for result in results for check in _failed(result)]
+        raise_failures(results, published=published)
+    return failed(results)
+
+
+def execute(instance: dg.DagsterInstance, request: Request) -> list[dg.ExecuteInProcessResult]:
+    """Materialize a selection of the assets.
+
+    Raises:
+        WarehouseError: the selection names nothing, or a run failed and does not keep going.
+        KeyboardInterrupt: somebody stopped it.
+    """
+    keys = select(request.selection)
+    runs = batches(keys, request.partition, request.partition_range)
+    results = []
+    for number, batch in enumerate(runs, 1):
+        # What began before Dagster was there belongs to the last run, as all whole sources do.
+        begun = request.run_id if number == len(runs) else None
+        try:
+            results.append(
+                _execute_assets(
+                    instance, batch.keys, batch.days, request.force, request.keep_going, begun
+                )
+            )
+        except WarehouseError as error:
+            raise _with_others(error, keys) from None
+    return results
 
 
 def _with_others(error: WarehouseError, keys: list[dg.AssetKey]) -> WarehouseError:
@@ -90,11 +109,11 @@ def _with_others(error: WarehouseError, keys: list[dg.AssetKey]) -> WarehouseErr
     )
 
 
-def _raise_failures(result: dg.ExecuteInProcessResult, *, published: bool) -> None:
-    """Tell what failed in a run that went on.
+def raise_failures(results: list[dg.ExecuteInProcessResult], *, published: bool) -> None:
+    """Tell what failed in runs that went on.
 
     Args:
-        result: Of the run.
+        results: Of the runs.
         published: Whether there is a new snapshot.
 
     Raises:
@@ -102,10 +121,14 @@ def _raise_failures(result: dg.ExecuteInProcessResult, *, published: bool) -> No
     """
     texts = [
         f"{event.step_key}: {_said(event.step_failure_data.error)}"
+        for result in results
         for event in result.filter_events(lambda event: event.is_step_failure)
     ]
-    ends = result.filter_events(lambda event: event.is_job_failure)
-    errors = [event.job_failure_data.error for event in ends]
+    errors = [
+        event.job_failure_data.error
+        for result in results
+        for event in result.filter_events(lambda event: event.is_job_failure)
+    ]
     texts += [_said(error) for error in errors if error and error.cls_name == NotPublished.__name__]
     if texts:
         raise WarehouseError(
@@ -154,13 +177,14 @@ def load_changed(
             if gone := one.result().gone:
                 click.echo(f"{counted(len(gone), 'day')} dropped: before the first day.")
         print_summary(results, time.monotonic() - began, "MySQL was asked for no rows")
-    return [check for result in results for check in _failed(result)]
+    return failed(results)
 
 
-def _failed(result: dg.ExecuteInProcessResult) -> list[dg.AssetCheckEvaluation]:
-    """Return the checks of severity error that failed in a run: a warning is no failure."""
+def failed(results: list[dg.ExecuteInProcessResult]) -> list[dg.AssetCheckEvaluation]:
+    """Return the checks of severity error that failed in runs: a warning is no failure."""
     return [
         check
+        for result in results
         for check in result.get_asset_check_evaluations()
         if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR
     ]

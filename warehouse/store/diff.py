@@ -131,7 +131,7 @@ def _found(
 ) -> Difference:
     after = find(path, 0 if new is None else new)
     if old is not None:
-        return _difference(find(path, old), after, table, names)
+        return between(find(path, old), after, table, names)
     earlier = [snapshot for snapshot in kept(path) if snapshot.number < after.number]
     if not earlier:
         raise WarehouseError(
@@ -141,7 +141,7 @@ def _found(
     found = None
     for before in reversed(earlier):
         try:
-            found = _difference(before, after, table, names)
+            found = between(before, after, table, names)
         except WarehouseError:
             if found is None:
                 raise
@@ -152,9 +152,10 @@ def _found(
     return found
 
 
-def _difference(
-    old: Snapshot, new: Snapshot, table: str, names: Sequence[str] | None
+def between(
+    old: Snapshot, new: Snapshot, table: str, names: Sequence[str] | None = None
 ) -> Difference:
+    """Compare a table or view of two snapshots, see `diff`."""
     if old == new:
         raise WarehouseError(
             f"Both are snapshot {new.number}: there is nothing to compare.",
