@@ -13,7 +13,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from tests.conftest import WarehouseEnv
 from warehouse.assets.run_database import with_database
 from warehouse.assets.run_history import history, home
-from warehouse.cli.run import run
+from warehouse.cli.run import Request, run
 
 
 def content(file: Path) -> list[object]:
@@ -56,8 +56,8 @@ def test_a_run_is_noted_in_it(warehouse_env: WarehouseEnv, monkeypatch: pytest.M
         made.append(with_database(instance, run_id))
         return made[-1]
 
-    monkeypatch.setattr("warehouse.cli.run.with_database", noted)
-    run("mysql_customers")
+    monkeypatch.setattr("warehouse.assets.in_process.with_database", noted)
+    run(Request("mysql_customers"))
     with history() as instance:
         (latest,) = instance.get_run_records(limit=1)
         assert [latest.dagster_run.run_id] == made

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import WarehouseEnv
 from warehouse.caches.mysql import SmartMySQLIOManager
-from warehouse.cli.run import run
+from warehouse.cli.run import Request, run
 from warehouse.doctor import examine
 from warehouse.doctor.context import Case
 from warehouse.doctor.settings import values as doctor_settings
@@ -188,7 +188,7 @@ def test_nothing_of_it_is_left_anywhere(
 ) -> None:
     warehouse_env.configure(mysql_url=url("Zq@Xvq/Kjz0"), cache_mysql_url=url("Zq@Xvq/Kjz0"))
     with pytest.raises(WarehouseError) as caught:
-        run("mysql_orders")
+        run(Request("mysql_orders"))
     findings = [(name, finding) for name, finding in examine()]
     shown = capfd.readouterr()
     said = [str(caught.value), shown.out, shown.err, *(f"{name} {f}" for name, f in findings)]

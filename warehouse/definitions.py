@@ -103,7 +103,9 @@ def _of(project: Project, naming: Naming) -> dg.Definitions:
         sensors=[build_stale_sources(project, naming), build_changed_days(project, naming)],
         resources={
             naming.io_manager_key: WarehouseIOManager(
-                home=str(project.home or ""), views_step=naming.part(VIEWS)
+                home=str(project.home or ""),
+                views_step=naming.part(VIEWS),
+                key_prefix=list(naming.prefix),
             ),
             naming.part(MYSQL): build_mysql(project, naming),
         },

@@ -312,14 +312,16 @@ def test_days_that_are_none(
     warehouse_env: WarehouseEnv, arguments: list[str], message: str
 ) -> None:
     tomorrow = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
-    from warehouse.cli.run import run
+    from warehouse.cli.run import Request, run
 
     options = dict(zip(arguments[::2], arguments[1::2], strict=True))
     with pytest.raises(WarehouseError) as error:
         run(
-            DAILY,
-            partition=options.get("--partition", "").replace("TOMORROW", tomorrow) or None,
-            partition_range=options.get("--partition-range"),
+            Request(
+                DAILY,
+                partition=options.get("--partition", "").replace("TOMORROW", tomorrow) or None,
+                partition_range=options.get("--partition-range"),
+            )
         )
     assert message in str(error.value)
     assert not os.path.lexists(warehouse_env.path)

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import Database
 from tests.servers.orders import insert, make_orders, order
-from warehouse.cli.run import run
+from warehouse.cli.run import Request, run
 
 VIEWS = ("orders_cleaned", "orders_summary", "completed_orders", "pending_orders", "order_stats")
 
@@ -49,13 +49,13 @@ def test_everything_takes_one_select(shop: Database, warehouse_env: WarehouseEnv
 def test_the_command_line_takes_one_select(
     shop: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run(None)
+    run(Request(None))
     assert len(reads_orders(shop.queries())) == 1
     told = "MySQL was asked for rows 2 times"  # of the orders, and of the customers
     assert told in capfd.readouterr().out
 
     shop.clear_log()
-    run("orders_cleaned+")
+    run(Request("orders_cleaned+"))
     assert shop.connections() == []
     assert "MySQL was not asked" in capfd.readouterr().out
 

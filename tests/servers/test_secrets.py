@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import PASSWORD, Database
 from tests.servers.orders import make_orders, order
-from warehouse.cli.run import run
+from warehouse.cli.run import Request, run
 from warehouse.errors import WarehouseError
 
 FORMS = {PASSWORD, quote(PASSWORD, safe=""), quote(PASSWORD), quote_plus(PASSWORD)}
@@ -33,7 +33,7 @@ def test_after_a_load(
 ) -> None:
     make_orders(server, [order(1)])
     warehouse_env.configure(mysql_url=server.url())
-    run(None)
+    run(Request(None))
 
     shown = capfd.readouterr()
     assert "mysql_orders" in shown.out

@@ -8,13 +8,15 @@ import dagster as dg
 import duckdb
 
 from warehouse.assets.naming import Naming, table_of
-from warehouse.console.text import counted
 from warehouse.errors import step
-from warehouse.project.check_files import FRESH
+from warehouse.project.check_files import BLOCK, FRESH, WARN, severity
 from warehouse.project.project import Project
 from warehouse.project.source_files import Source
 from warehouse.project.view_files import View
-from warehouse.store import preview, run_snapshot
+from warehouse.store import audit, run_snapshot
+from warehouse.store.reviewing import metadata
+
+_BLOCKS = "Blocking: nothing is published while it fails. "
 
 
 def build_checks(project: Project, naming: Naming) -> dg.AssetChecksDefinition:
@@ -29,7 +31,7 @@ def build_checks(project: Project, naming: Naming) -> dg.AssetChecksDefinition:
                 dg.AssetCheckSpec(
                     key.name,
                     asset=key.asset_key,
-                    description=check.description,
+                    description=f"{_BLOCKS * (severity(check) == BLOCK)}{check.description}",
                     metadata={"sql": dg.MetadataValue.md(f"```sql\n{check.sql}\n```")},
                 )
                 for key, check in by_key.items()
@@ -90,28 +92,17 @@ def _judge(
     connection: duckdb.DuckDBPyConnection, key: dg.AssetCheckKey, check: View
 ) -> dg.AssetCheckResult:
     """Count the rows that a check selects, and show the first ones."""
-    try:
-        ((count,),) = connection.sql(check.sql).count("*").fetchall()
-        first = preview.first_rows(connection, check.sql) if count else ""
-    except duckdb.Error as error:
-        why = f"The check cannot run: {check.at(1)}: {str(error).splitlines()[0]}"
-        return dg.AssetCheckResult(
-            asset_key=key.asset_key, check_name=key.name, passed=False, description=why
-        )
-    metadata: dict[str, dg.MetadataValue] = {"rows": dg.MetadataValue.int(count)}
-    if count:
-        metadata["first_rows"] = dg.MetadataValue.md(first)
+    found = audit.judge(connection, check)
     return dg.AssetCheckResult(
         asset_key=key.asset_key,
         check_name=key.name,
-        passed=count == 0,
+        passed=found.passed,
+        # One that cannot run is no warning.
         severity=dg.AssetCheckSeverity.WARN
-        if check.notes.get("severity") == "warn"
+        if severity(check) == WARN and not found.error
         else dg.AssetCheckSeverity.ERROR,
-        description=f"Wrong: {counted(count, 'row')}, see {check.at(1)}"
-        if count
-        else "No row is wrong.",
-        metadata=metadata,
+        description=found.words,
+        metadata=metadata(found),
     )
 
 

@@ -59,7 +59,7 @@ def execute(
         tags: Of the run.
         raise_on_error: Whether a step that fails raises its error; otherwise the result tells.
     """
-    run_config = {"loggers": {"narration": {}}}
+    run_config: dict[str, object] = {"loggers": {"narration": {}}}
     chosen = job.get_subset(
         asset_selection={*keys}, asset_check_selection=None if checks else frozenset()
     )
@@ -67,7 +67,9 @@ def execute(
         resource_defs=wrap_resources_for_execution(resources), input_values={}
     )
     plan = create_execution_plan(
-        InMemoryJob(executed), run_config=run_config, instance_ref=instance.get_ref()
+        InMemoryJob(executed),
+        run_config=run_config,
+        instance_ref=instance.get_ref() if instance.is_persistent else None,
     )
     location = ManagedGrpcPythonEnvCodeLocationOrigin(
         LoadableTargetOrigin(module_name=MODULE), CODE_LOCATION

@@ -168,7 +168,8 @@ def _load(
     whole = {one.source.name for one in comparisons if _covers_all(one)}
     replacing = [f'{SCHEMA}."{name}"' for name in sorted(whole)]
     names = ", ".join(one.source.name for one in comparisons)
-    with next_snapshot(context, settings, names, replacing) as connection:
+    tables = [one.source.name for one in comparisons]
+    with next_snapshot(context, settings, names, tables, replacing, naming.prefix) as connection:
         for comparison in comparisons:
             source = comparison.source
             assert source.days

@@ -23,7 +23,7 @@ from warehouse.mysql.plan import Days
 from warehouse.project.project import Project
 from warehouse.project.source_files import Source
 from warehouse.project.view_files import View
-from warehouse.store import ledger
+from warehouse.store import ledger, run_snapshot
 from warehouse.store.io_manager import FORCE_TAG, KEEP_GOING_TAG
 from warehouse.store.stream import TableStream
 
@@ -62,7 +62,7 @@ def load_days(
     run = run_of(context)
     extraction = ask(run, source, days)
     if run.automatic and (last := same_as_last(source, extraction)):
-        yield _unchanged(context, last, extraction, "partition_row_count")
+        yield _unchanged(context, source, last, extraction, "partition_row_count")
         return
 
     def on_days(rows: Mapping[date, int]) -> None:
@@ -100,7 +100,7 @@ def load_whole(
     with loads.take(source, lambda: progress.update(0, time.monotonic() - began)) as extraction:
         progress.close()
         if run.automatic and (last := same_as_last(source, extraction)):
-            yield _unchanged(context, last, extraction, "row_count")
+            yield _unchanged(context, source, last, extraction, "row_count")
             return
         rows = stream(
             run, source, list(project.views), None, extraction, lambda _: None, guarded=True
@@ -141,11 +141,13 @@ def say_loaded(run: Run, source: Source, extraction: Extraction) -> None:
 
 def _unchanged(
     context: dg.AssetExecutionContext,
+    source: Source,
     last: ledger.LastLoad,
     extraction: Extraction,
     count: str,
 ) -> Result:
     """Record that what the file holds is what MySQL holds, and why nothing was read."""
+    run_snapshot.skip(source.settings.path, context.run.run_id, source.name)
     loaded = f"{last.started_at:%Y-%m-%d %H:%M:%S}"
     reason = (
         f"{extraction.plan.named} has not changed since the load of {loaded} "

@@ -70,7 +70,7 @@ def build_views(project: Project, naming: Naming) -> dg.AssetsDefinition:
         began = time.monotonic()
         names = ", ".join(view.name for view in chosen)
         with step(f"Writing the views {names}"):
-            done = _write(context, settings, views, chosen)
+            done = _write(context, settings, views, chosen, naming)
             run_snapshot.note_done(settings.path, context.run.run_id, run_snapshot.VIEWS)
         written, failed = done.written, done.failed
         seconds = time.monotonic() - began
@@ -100,7 +100,11 @@ def build_views(project: Project, naming: Naming) -> dg.AssetsDefinition:
 
 
 def _write(
-    context: dg.AssetExecutionContext, settings: Settings, views: list[View], chosen: list[View]
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    views: list[View],
+    chosen: list[View],
+    naming: Naming,
 ) -> Written:
     """Write a snapshot if any chosen view is not in the newest one as its file says.
 
@@ -116,7 +120,7 @@ def _write(
     lost = names & same & broken.keys()
     if not gone and not lost and names <= same:
         return Written([], {})
-    with next_snapshot(context, settings, "views") as connection:
+    with next_snapshot(context, settings, "views", prefix=naming.prefix) as connection:
         for name in lost:
             drop_view(connection, name)
         done = write_views(connection, views, only=names - lost)

@@ -32,15 +32,31 @@ if TYPE_CHECKING:
 @click.option(
     "--force",
     is_flag=True,
-    help="Publish a load that lost more rows than allowed, or without a view that breaks.",
+    help="Publish a load that lost more rows than allowed, without a view that breaks, or although "
+    "a check of severity block fails.",
 )
 @click.option("--keep-going", is_flag=True, help="Publish what could be loaded if a source fails.")
+@click.option(
+    "--plan", is_flag=True, help="Show what would change, and publish it only if you say so."
+)
+@click.option("--yes", is_flag=True, help="With --plan: publish it without a question.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("table", "json")),
+    default="table",
+    show_default=True,
+    help="Of what --plan shows.",
+)
 def materialize(
     selection: str | None,
     partition: str | None,
     partition_range: str | None,
     force: bool,
     keep_going: bool,
+    plan: bool,
+    yes: bool,
+    format_: str,
 ) -> None:
     """Build everything, or what SELECTION names.
 
@@ -49,24 +65,31 @@ def materialize(
     named, and without a day for all days. Sources without days are read at one instant of MySQL
     and published together, or none of them is.
 
-    The exit code is 3 if all was built and published, and a check of severity error failed.
+    The exit code is 3 if all was built and published, and a check of severity error failed. Nothing
+    is published while a check of severity block fails.
+
+    With --plan all is loaded and compared with what everyone reads: for each table and view the
+    rows that would be added, removed and changed, the columns, and each check. Then it asks whether
+    to publish it. Without a terminal, or with another answer than y, it is thrown away, and the
+    exit code is 4. Readers never wait; another load does, until you have answered.
     """
     with errors_for_people():
         from warehouse.cli.early import begin_early
         from warehouse.console import progress
 
         progress.begin_to_narrate()
-        with begin_early(selection, force=force, keep_going=keep_going) as run_id:
+        with begin_early(selection, force=force, keep_going=keep_going, plan=plan) as run_id:
             with importing_dagster():
-                from warehouse.cli.run import run
-            failed = run(
-                selection,
-                partition=partition,
-                partition_range=partition_range,
-                force=force,
-                keep_going=keep_going,
-                run_id=run_id,
-            )
+                from warehouse.cli.plan import run_plan
+                from warehouse.cli.run import Request, run
+            request = Request(selection, partition, partition_range, force, keep_going, run_id)
+            if plan:
+                outcome = run_plan(request, yes=yes, format_=format_)
+                if outcome.thrown_away:
+                    sys.exit(ExitCode.THROWN_AWAY)
+                failed = outcome.failed
+            else:
+                failed = run(request)
         _leave(failed)
 
 

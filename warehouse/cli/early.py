@@ -15,7 +15,9 @@ from warehouse.project.source_files import Source
 
 
 @contextmanager
-def begin_early(selection: str | None, *, force: bool, keep_going: bool) -> Iterator[str | None]:
+def begin_early(
+    selection: str | None, *, force: bool, keep_going: bool, plan: bool
+) -> Iterator[str | None]:
     """Begin the loads of a run, as long as a `with` lasts. Yields the id that the run must have.
 
     Args:
@@ -24,9 +26,10 @@ def begin_early(selection: str | None, *, force: bool, keep_going: bool) -> Iter
             begins, and it yields None.
         force: As in the run.
         keep_going: As in the run.
+        plan: Whether it may come to nothing: then the sample has no past, which would be published.
     """
     project = load_project()
-    a_day_ago = begin_a_day_ago(project)
+    a_day_ago = not plan and begin_a_day_ago(project)
     sources = _meant(project, selection)
     if not sources:
         yield None

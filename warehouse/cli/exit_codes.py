@@ -14,5 +14,7 @@ class ExitCode(IntEnum):
     """click's own, for a command or an option that is not there."""
     CHECK_FAILED = 3
     """What was to be built is published, and a check of severity error failed."""
+    THROWN_AWAY = 4
+    """What would change was shown (`--plan`), and nothing is published."""
     STOPPED = 130
     """By Ctrl-C: 128 and the number of SIGINT, as shells count."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date
 
 import click
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 from warehouse.assets import day_before
 from warehouse.assets.everything import ALL
@@ -23,28 +25,36 @@ from warehouse.console.text import counted
 from warehouse.days.calendar import range_tags
 from warehouse.definitions import defs, project
 from warehouse.errors import WarehouseError, interrupted
+from warehouse.settings import load_settings
+from warehouse.store import snapshots
 from warehouse.store.io_manager import FORCE_TAG, KEEP_GOING_TAG
-from warehouse.store.run_events import was_stopped
+from warehouse.store.run_events import NotPublished, was_stopped
 
 
-def run(
-    selection: str | None,
-    *,
-    partition: str | None = None,
-    partition_range: str | None = None,
-    force: bool = False,
-    keep_going: bool = False,
-    run_id: str | None = None,
-) -> list[dg.AssetCheckEvaluation]:
-    """Materialize a selection of the assets (None: see `everything`) and say what came of it.
+@dataclass(frozen=True)
+class Request:
+    """What a run is to build.
 
-    Args:
-        selection: In Dagster's own selection language.
+    Attributes:
+        selection: In Dagster's own selection language; None: see `everything`.
         partition: The day, for assets that have days; without it and a range: all days.
         partition_range: The first and the last day.
-        force: Publish even a table that lost more rows than allowed, or without a view that breaks.
+        force: Publish even a table that lost more rows than allowed, without a view that breaks, or
+            with rows that a check of severity block finds.
         keep_going: Publish what could be loaded if a source fails.
         run_id: Of the run, if its loads have begun already.
+    """
+
+    selection: str | None
+    partition: str | None = None
+    partition_range: str | None = None
+    force: bool = False
+    keep_going: bool = False
+    run_id: str | None = None
+
+
+def run(request: Request) -> list[dg.AssetCheckEvaluation]:
+    """Materialize a selection of the assets and say what came of it.
 
     Returns:
         The checks of severity error that failed in this run.
@@ -54,33 +64,48 @@ def run(
         KeyboardInterrupt: somebody stopped it.
     """
     began = time.monotonic()
-    keys = select(selection)
-    runs = batches(keys, partition, partition_range)
-    results = []
+    path = load_settings().path
+    before = snapshots.newest(path)
     with history() as instance:
-        if day_before.shown():
-            run_id = _load_day_before(instance, keys, force, keep_going, run_id)
-        for number, batch in enumerate(runs, 1):
-            # What began before Dagster was there belongs to the last run, as all whole sources do.
-            begun = run_id if number == len(runs) else None
-            try:
-                results.append(
-                    _execute_assets(instance, batch.keys, batch.days, force, keep_going, begun)
+        results = execute_request(instance, request)
+        published = snapshots.newest(path) != before
+        if published or all(result.success for result in results):
+            print_summary(results, time.monotonic() - began)
+        raise_failures(results, published=published)
+    return failed(results)
+
+
+def execute_request(
+    instance: dg.DagsterInstance, request: Request
+) -> list[dg.ExecuteInProcessResult]:
+    """Materialize a selection of the assets.
+
+    Raises:
+        WarehouseError: the selection names nothing, or a run failed and does not keep going.
+        KeyboardInterrupt: somebody stopped it.
+    """
+    keys = select(request.selection)
+    runs = batches(keys, request.partition, request.partition_range)
+    results = []
+    run_id = request.run_id
+    if day_before.shown():
+        run_id = _load_day_before(instance, keys, request)
+    for number, batch in enumerate(runs, 1):
+        # What began before Dagster was there belongs to the last run, as all whole sources do.
+        begun = run_id if number == len(runs) else None
+        try:
+            results.append(
+                _execute_assets(
+                    instance, batch.keys, batch.days, request.force, request.keep_going, begun
                 )
-            except WarehouseError as error:
-                raise _with_others(error, keys) from None
-        print_summary(results, time.monotonic() - began)
-        for result in results:
-            _raise_failures(result)
-    return [check for result in results for check in _failed(result)]
+            )
+        except WarehouseError as error:
+            raise _with_others(error, keys) from None
+    return results
 
 
 def _load_day_before(
-    instance: dg.DagsterInstance,
-    keys: list[dg.AssetKey],
-    force: bool,
-    keep_going: bool,
-    run_id: str | None,
+    instance: dg.DagsterInstance, keys: list[dg.AssetKey], request: Request
 ) -> str | None:
     """Load the sample as it was a day ago, without its days, and see to it that today is next.
 
@@ -91,11 +116,19 @@ def _load_day_before(
     chosen = [key for key in keys if key in select(None)]
     if not any(key.to_user_string() in whole for key in chosen):
         day_before.now()
-        return run_id
-    if run_id is None:
+        return request.run_id
+    if request.run_id is None:
         day_before.announce(project)
     try:
-        _execute_assets(instance, chosen, None, force, keep_going, run_id, checks=False)
+        _execute_assets(
+            instance,
+            chosen,
+            None,
+            request.force,
+            request.keep_going,
+            request.run_id,
+            checks=False,
+        )
     except WarehouseError as error:
         raise _with_others(error, keys) from None
     finally:
@@ -115,25 +148,40 @@ def _with_others(error: WarehouseError, keys: list[dg.AssetKey]) -> WarehouseErr
     )
 
 
-def _raise_failures(result: dg.ExecuteInProcessResult) -> None:
-    """Tell what failed in a run that went on.
+def raise_failures(results: list[dg.ExecuteInProcessResult], *, published: bool) -> None:
+    """Tell what failed in runs that went on.
+
+    Args:
+        results: Of the runs.
+        published: Whether there is a new snapshot.
 
     Raises:
         WarehouseError: something did.
     """
-    texts: list[str] = []
-    for event in result.filter_events(lambda event: event.is_step_failure):
-        cause = event.step_failure_data.error
-        while cause is not None and cause.cls_name != WarehouseError.__name__:
-            cause = cause.cause
-        text = cause.message.partition(": ")[2].strip() if cause else "see the run's page"
-        texts.append(f"{event.step_key}: {text}")
+    texts = [
+        f"{event.step_key}: {_said(event.step_failure_data.error)}"
+        for result in results
+        for event in result.filter_events(lambda event: event.is_step_failure)
+    ]
+    errors = [
+        event.job_failure_data.error
+        for result in results
+        for event in result.filter_events(lambda event: event.is_job_failure)
+    ]
+    texts += [_said(error) for error in errors if error and error.cls_name == NotPublished.__name__]
     if texts:
         raise WarehouseError(
             "\n".join(texts),
-            safe="Everything else is published.",
+            safe="Everything else is published." if published else "Nothing is published.",
             todo="Correct it, and run again.",
         )
+
+
+def _said(error: SerializableErrorInfo | None) -> str:
+    """Return what an error for people says that Dagster kept."""
+    while error is not None and error.cls_name != WarehouseError.__name__:
+        error = error.cause
+    return error.message.partition(": ")[2].strip() if error else "see the run's page"
 
 
 def load_changed(
@@ -168,13 +216,14 @@ def load_changed(
             if gone := one.result().gone:
                 click.echo(f"{counted(len(gone), 'day')} dropped: before the first day.")
         print_summary(results, time.monotonic() - began, "MySQL was asked for no rows")
-    return [check for result in results for check in _failed(result)]
+    return failed(results)
 
 
-def _failed(result: dg.ExecuteInProcessResult) -> list[dg.AssetCheckEvaluation]:
-    """Return the checks of severity error that failed in a run: a warning is no failure."""
+def failed(results: list[dg.ExecuteInProcessResult]) -> list[dg.AssetCheckEvaluation]:
+    """Return the checks of severity error that failed in runs: a warning is no failure."""
     return [
         check
+        for result in results
         for check in result.get_asset_check_evaluations()
         if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR
     ]

@@ -1,7 +1,8 @@
 """The checks: every file under `checks/` selects the rows that are wrong; none is a pass.
 
 `checks/orders_cleaned/unique_id.sql` is the check `unique_id` of the asset `orders_cleaned`. The
-comment on top is its description; a line `-- severity: warn` makes it a warning.
+comment on top is its description; a line `-- severity: warn` makes it a warning, and with
+`-- severity: block` nothing is published while it selects a row.
 """
 
 from __future__ import annotations
@@ -15,6 +16,13 @@ from warehouse.project.view_files import View, check_reads, parse
 
 FRESH = "fresh"
 """The check of a source's age, which is no file."""
+
+WARN, ERROR, BLOCK = "warn", "error", "block"
+
+
+def severity(check: View) -> str:
+    """Return what a check's failure means: `WARN`, `ERROR` or `BLOCK`."""
+    return check.notes.get("severity", ERROR)
 
 
 def load_checks(assets: Collection[str], known: Collection[str], folder: Path) -> list[View]:

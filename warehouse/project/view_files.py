@@ -29,7 +29,7 @@ NOTES = {
         rf"{OWNER}(\s*,\s*{OWNER})*",
         "Write team:analytics or an e-mail address, and a comma between several.",
     ),
-    "severity": ("warn|error", "Write warn or error."),
+    "severity": ("warn|error|block", "Write warn, error or block."),
 }
 """What a comment on top may say in a line `-- key: value`: the values, and what to do of others."""
 

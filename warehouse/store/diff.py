@@ -118,25 +118,26 @@ def _found(
 ) -> Difference:
     after = find(path, 0 if new is None else new)
     if old is not None:
-        return _difference(find(path, old), after, table, names)
+        return between(find(path, old), after, table, names)
     earlier = [snapshot for snapshot in kept(path) if snapshot.number < after.number]
     if not earlier:
         raise none_before(after)
     with rebuild.Steps() as steps:
         for before in reversed(earlier):
-            found = _difference(before, after, table, names, steps.whole)
+            found = between(before, after, table, names, steps.whole)
             if not found.equal:
                 break
     return found
 
 
-def _difference(
+def between(
     old: Snapshot,
     new: Snapshot,
     table: str,
-    names: Sequence[str] | None,
+    names: Sequence[str] | None = None,
     whole: Callable[[Snapshot], AbstractContextManager[Path]] = rebuild.whole,
 ) -> Difference:
+    """Compare a table or view of two snapshots, see `diff`."""
     if old == new:
         raise WarehouseError(
             f"Both are snapshot {new.number}: there is nothing to compare.",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ import duckdb
 import pandas as pd
 from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TableSlice
 from dagster_duckdb.io_manager import DuckDbClient, DuckDBIOManager
+from pydantic import Field
 
 from warehouse.errors import SAFE, WarehouseError, step
 from warehouse.settings import Settings, load_settings
 from warehouse.store import publish, run_snapshot, snapshots
 from warehouse.store.fixed_config import FixedConfig
 from warehouse.store.handlers import LASTING, ArrowHandler, DataFrameHandler
-from warehouse.store.run_events import steps, was_stopped
+from warehouse.store.reviewing import FORCE_TAG as FORCE_TAG
+from warehouse.store.reviewing import Reviewing
+from warehouse.store.run_events import failing, steps, was_stopped
 from warehouse.store.stream import SCHEMA
 
 Context = dg.OutputContext | dg.InputContext
@@ -26,9 +30,6 @@ Context = dg.OutputContext | dg.InputContext
 IO_MANAGER_KEY = "io_manager"
 KEEP_GOING_TAG = "warehouse/keep_going"
 """A run with this tag publishes what it could load, although something failed."""
-FORCE_TAG = "warehouse/force"
-"""A run with this tag publishes what a guard would refuse: a table that lost too many of its rows,
-or a snapshot without a view that broke."""
 
 
 def part_of(run: dg.DagsterRun) -> str:
@@ -46,26 +47,40 @@ def next_snapshot(
     context: dg.AssetExecutionContext | dg.OpExecutionContext,
     settings: Settings,
     what: str,
+    tables: Collection[str] = (),
     replacing: Sequence[str] = (),
+    prefix: Sequence[str] = (),
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Write from within an asset or an op: into the snapshot of its run, or into one of its own."""
-    written = run_snapshot.of_run(settings.path, context.run.run_id)
+    """Write from within an asset or an op: into the snapshot of its run, or into one of its own.
+
+    Args:
+        context: Of the asset or op.
+        settings: Of the project.
+        what: Is written, in words.
+        tables: Which are written.
+        replacing: See `publish.write`.
+        prefix: What the keys of the project's assets begin with.
+    """
+    run, path = context.run, settings.path
+    reviewing = Reviewing(settings, context.instance, run, (*prefix,), context.log.info)
+    written = run_snapshot.of_run(path, run.run_id)
+    if written is None and run_snapshot.reviewer(path):
+        written = run_snapshot.open_for_run(
+            path, run.run_id, lambda names: _copy(reviewing, what, names), set(), set()
+        )
     if written is not None:
-        with written.turn(replacing) as connection:
+        with written.turn(tables, replacing) as connection:
             yield connection
         return
-    with _copy(settings, context.run, what, context.log.info, replacing) as connection:
+    with _copy(reviewing, what, tables, replacing) as connection:
         yield connection
 
 
 def _copy(
-    settings: Settings,
-    run: dg.DagsterRun,
-    what: str,
-    say: Callable[[str], None],
-    replacing: Sequence[str] = (),
+    reviewing: Reviewing, what: str, tables: Collection[str], replacing: Sequence[str] = ()
 ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
     """Open a private copy for a run, see `publish.write`."""
+    settings, run = reviewing.settings, reviewing.run
     return publish.write(
         settings.path,
         keep=settings.keep_snapshots,
@@ -74,8 +89,9 @@ def _copy(
         who=f"{what}, run {run.run_id}",
         replacing=replacing,
         part_of=part_of(run),
-        force=run.tags.get(FORCE_TAG) == "true",
-        say=say,
+        force=reviewing.force,
+        review=partial(reviewing.review, tables),
+        say=reviewing.say,
     )
 
 
@@ -121,9 +137,10 @@ def _check_name(table: str) -> None:
 class SnapshotClient(DuckDbClient):
     """Where the I/O manager gets its connections: a private copy to write, a snapshot to read."""
 
-    def __init__(self, settings: Settings, views_step: str) -> None:
+    def __init__(self, settings: Settings, views_step: str, prefix: tuple[str, ...]) -> None:
         self._settings = settings
         self._views_step = views_step
+        self._prefix = prefix
 
     @contextmanager
     def connect(  # type: ignore[override]
@@ -149,14 +166,17 @@ class SnapshotClient(DuckDbClient):
         settings = self._settings
         with step(f"Writing {table_slice.table}"):
             tables = awaited(context, self._views_step)
+            reviewing = Reviewing(
+                settings, context.step_context.instance, run, self._prefix, context.log.info
+            )
             written = run_snapshot.open_for_run(
                 settings.path,
                 run.run_id,
-                lambda: _copy(settings, run, ", ".join(sorted(tables)), context.log.info),
+                lambda names: _copy(reviewing, ", ".join(sorted(tables)), names),
                 tables,
                 set(context.step_context.plan_data.execution_plan.step_keys_to_execute),
             )
-            with written.turn([table] if whole else []) as connection:
+            with written.turn([table_slice.table], [table] if whole else []) as connection:
                 yield connection
             run_snapshot.note_done(settings.path, run.run_id, table_slice.table)
 
@@ -179,12 +199,13 @@ class WarehouseIOManager(FixedConfig, DuckDBIOManager):
 
     `database` is the link's path; empty, it is what the settings of the project folder `home` say
     at the time of the run. No run's config can set either. `views_step` is the step that writes the
-    project's views.
+    project's views, `key_prefix` what the keys of its assets begin with.
     """
 
     database: str = ""
     home: str = ""
     views_step: str = run_snapshot.VIEWS
+    key_prefix: list[str] = Field(default=[])
 
     @staticmethod
     def type_handlers() -> Sequence[DbTypeHandler[Any]]:
@@ -208,7 +229,7 @@ class WarehouseIOManager(FixedConfig, DuckDBIOManager):
                 ArrowHandler(settings.memory_limit),
                 DataFrameHandler(settings.memory_limit),
             ],
-            db_client=SnapshotClient(settings, self.views_step),
+            db_client=SnapshotClient(settings, self.views_step, (*self.key_prefix,)),
             database=str(settings.path),
             schema=SCHEMA,
             io_manager_name="WarehouseIOManager",
@@ -232,7 +253,8 @@ class WarehouseIOManager(FixedConfig, DuckDBIOManager):
         stopped = any(was_stopped(failures[key]) for key in failed)
         keep_going = failed and not stopped and run.tags.get(KEEP_GOING_TAG) == "true"
         if (not failed and written.steps <= {*ended}) or keep_going:
-            written.restore(path)
-            written.publish()
+            with failing():
+                written.restore(path)
+                written.publish()
         else:
             written.discard()

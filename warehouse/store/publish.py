@@ -48,6 +48,10 @@ from warehouse.store.staging import (
 from warehouse.store.views import broken_views, drop_view
 from warehouse.store.write_lock import note_writer, writing_alone
 
+Review = Callable[[Snapshot | None, Snapshot], None]
+"""Is shown what everyone reads, and the whole file that is about to be published; raises to keep
+it from that."""
+
 BOOKKEEPING = (ledger.TABLE, cached_days.TABLE, history.TABLE, views.REGISTRY)
 """The tables that the warehouse keeps for itself."""
 
@@ -64,6 +68,7 @@ def write(
     base: Snapshot | None = None,
     part_of: str | None = None,
     force: bool = False,
+    review: Review | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Write a new snapshot: the caller's changes as a whole, or nothing.
@@ -80,6 +85,8 @@ def write(
         part_of: The run or backfill of which this write is a part. Its earlier parts are
             no state that anybody asked for: they go first, and history counts what was asked for.
         force: Leave out a view that no longer works, instead of refusing.
+        review: Sees what is about to be published. What it raises becomes the caller's error; the
+            file is then the next write's spare.
         say: Told who is waited for, and what is left out.
 
     Yields:
@@ -118,7 +125,15 @@ def write(
                 digests = None
                 if not copy.cloned and written is not None:
                     digests = blocks.after(copy.digests, staging / FILE, written)
-                _publish(staging, path, number, who, digests)
+                _finish(staging, digests)
+                if review:
+                    try:
+                        review(current, Snapshot(number, staging / FILE))
+                    except BaseException:
+                        if current and reusable and digests is not None:
+                            spare.keep(folder, [staging])
+                        raise
+                _publish(staging, path, number, who)
             finally:
                 durable.discard_folder(staging)
             numbers = {one.number for one in on_disk(path)} - parts
@@ -181,21 +196,20 @@ def _compact(connection: duckdb.DuckDBPyConnection) -> None:
             connection.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table}")
 
 
-def _publish(
-    staging: Path,
-    path: Path,
-    number: int,
-    who: str,
-    digests: blocks.Digests | None,
-) -> None:
-    """Make the staged file the newest snapshot. Durable before it is visible."""
-    folder, file = staging.parent, staging / FILE
+def _finish(staging: Path, digests: blocks.Digests | None) -> None:
+    """Make of the staged file what nobody may change any more."""
+    file = staging / FILE
     durable.discard_folder(staging / "spill")
     file.chmod(0o444)
     tampering.seal(file)
     if digests is not None:
         blocks.note(file, digests)
-    durable.sync(file)
+
+
+def _publish(staging: Path, path: Path, number: int, who: str) -> None:
+    """Make the staged file the newest snapshot. Durable before it is visible."""
+    folder = staging.parent
+    durable.sync(staging / FILE)
     durable.sync(staging)
     snapshot = folder / f"{number:06d}"
     link = folder / "link"

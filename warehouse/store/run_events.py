@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import dagster as dg
 from dagster._core.execution.plan.objects import ErrorSource
 
@@ -18,6 +21,25 @@ def steps(
         for entry in found
         if entry.step_key and entry.dagster_event
     }
+
+
+class NotPublished(dg.DagsterError):
+    """What a run wrote is not published. The error behind it says why."""
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """Let a run fail by what fails when its resources are closed.
+
+    Dagster only notes what fails there, unless it is an error of its own.
+
+    Raises:
+        NotPublished: of anything that fails.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise NotPublished(str(error)) from error
 
 
 def was_stopped(failure: dg.DagsterEvent) -> bool:

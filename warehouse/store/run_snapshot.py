@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
 from warehouse.store import snapshots
+from warehouse.store.snapshots import Snapshot
 
-Opener = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
-"""Opens the private copy; published when it is left without an error, thrown away otherwise."""
+Opener = Callable[[set[str]], AbstractContextManager[duckdb.DuckDBPyConnection]]
+"""Opens the private copy; published when it is left without an error, thrown away otherwise. It is
+given the set that will name the tables which are written by then."""
+
+
+Review = Callable[[Collection[str], Snapshot | None, Snapshot], None]
 
 
 class _Discarded(Exception):
@@ -32,15 +37,19 @@ class RunSnapshot:
         """
         self._awaited = awaited
         self.steps = steps
+        self.written: set[str] = set()
         self._copy = ExitStack()
-        self._connection = self._copy.enter_context(open_copy())
+        self._connection = self._copy.enter_context(open_copy(self.written))
         self.lost: set[str] = set()
 
     @contextmanager
-    def turn(self, replacing: Sequence[str] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+    def turn(
+        self, tables: Collection[str] = (), replacing: Sequence[str] = ()
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Write something, as a whole or not at all; nobody else sees it yet.
 
         Args:
+            tables: Which are written.
             replacing: Tables that are written anew; gone when the `with` begins, so that the file
                 does not hold them twice. `lost` names them if they are not written.
         """
@@ -61,6 +70,7 @@ class RunSnapshot:
             raise
         connection.commit()
         connection.begin()
+        self.written |= {*tables}
         self.lost -= {*replacing}
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -107,26 +117,73 @@ VIEWS = "views"
 
 _open: dict[tuple[Path, str], RunSnapshot] = {}
 """By warehouse and run: those that are not published yet."""
+_skipped: dict[tuple[Path, str], set[str]] = {}
+"""By warehouse and run: what it will not write, told before its first write."""
+_held: dict[Path, Review] = {}
+"""Warehouses whose runs in this process write one snapshot together, and who reviews it."""
+
+_TOGETHER = ""
+"""Stands for the runs of a warehouse that is held."""
+
+
+@contextmanager
+def held(path: Path, review: Review) -> Iterator[Callable[[], RunSnapshot | None]]:
+    """Have all runs of a `with` write into one snapshot, which is published by nobody but it.
+
+    Args:
+        path: The link that readers open.
+        review: Called with the tables written, what everyone reads and the file to be published;
+            raises to keep it from that.
+
+    Yields:
+        Returns what they wrote, which is then the caller's to publish; None if that is nothing.
+        What it was not asked for is thrown away.
+    """
+    _held[path] = review
+    try:
+        yield lambda: _open.pop((path, _TOGETHER), None)
+    finally:
+        del _held[path]
+        if written := _open.pop((path, _TOGETHER), None):
+            written.discard()
+
+
+def reviewer(path: Path) -> Review | None:
+    """Return who reviews what the runs of a warehouse write; None if each publishes by itself."""
+    return _held.get(path)
+
+
+def _key(path: Path, run_id: str) -> tuple[Path, str]:
+    return path, _TOGETHER if path in _held else run_id
 
 
 def of_run(path: Path, run_id: str) -> RunSnapshot | None:
     """Return the snapshot that a run writes in this process, if it is not published yet."""
-    return _open.get((path, run_id))
+    return _open.get(_key(path, run_id))
 
 
 def open_for_run(
     path: Path, run_id: str, open_copy: Opener, awaited: set[str], steps: set[str]
 ) -> RunSnapshot:
     """Return the snapshot that a run writes; opened if this is its first write."""
-    if (path, run_id) not in _open:
-        _open[path, run_id] = RunSnapshot(open_copy, awaited, steps)
-    return _open[path, run_id]
+    key = _key(path, run_id)
+    if key not in _open:
+        _open[key] = RunSnapshot(open_copy, awaited - _skipped.pop((path, run_id), set()), steps)
+    return _open[key]
+
+
+def skip(path: Path, run_id: str, name: str) -> None:
+    """Note that a run does not write something that it may await."""
+    if of_run(path, run_id):
+        note_done(path, run_id, name)
+    else:
+        _skipped.setdefault((path, run_id), set()).add(name)
 
 
 def note_done(path: Path, run_id: str, name: str) -> None:
     """Note that something is in that a run awaits; with the last all of it is published."""
     written = _open.get((path, run_id))
-    if written is None:
+    if written is None or path in _held:
         return
     try:
         published = written.done(name)
@@ -139,6 +196,7 @@ def note_done(path: Path, run_id: str, name: str) -> None:
 
 def close_run(path: Path, run_id: str) -> RunSnapshot | None:
     """Return what a run wrote and did not publish, for its end to decide on."""
+    _skipped.pop((path, run_id), None)
     return _open.pop((path, run_id), None)
 
 

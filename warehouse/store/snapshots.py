@@ -213,7 +213,10 @@ def has_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
 
 def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     """Return how many rows a table has; one that is not there has none."""
-    if not has_table(connection, table):
-        return 0
-    ((rows,),) = connection.execute(f'SELECT count(*) FROM "{table}"').fetchall()
-    return int(rows)
+    return rows(connection, table) if has_table(connection, table) else 0
+
+
+def rows(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+    """Return how many rows a table or view has."""
+    ((found,),) = connection.execute(f'SELECT count(*) FROM "{name}"').fetchall()
+    return int(found)

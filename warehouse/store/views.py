@@ -95,7 +95,7 @@ def broken_views(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 def drop_view(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """Take a view out of the file."""
     connection.execute(f"DROP VIEW IF EXISTS {quoted(name)}")
-    if REGISTRY in _relations(connection):
+    if REGISTRY in relations(connection):
         connection.execute(f"DELETE FROM {REGISTRY} WHERE view_name = ?", [name])
 
 
@@ -134,11 +134,11 @@ def write_views(
     changed = [v for v in views if v.name in only and stored.get(v.name) != v.version]
     failed = find_broken(views, table_columns(connection)) if changed else {}
     written: list[str] = []
-    relations = _relations(connection)
+    present = relations(connection)
     for view in changed:
         if view.name in failed:
             continue
-        if missing := view.reads - relations:
+        if missing := view.reads - present:
             broken = missing & failed.keys()
             failed[view.name] = WarehouseError(
                 f"{view.at(1)}: {view.name} reads {', '.join(sorted(missing))}, which "
@@ -148,7 +148,7 @@ def write_views(
             )
             continue
         connection.execute(_create(view))
-        relations.add(view.name)
+        present.add(view.name)
         written.append(view.name)
         connection.execute(f"COMMENT ON VIEW {quoted(view.name)} IS {literal(view.description)}")
         connection.execute(f"DELETE FROM {REGISTRY} WHERE view_name = ?", [view.name])
@@ -193,7 +193,7 @@ def column_comments(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str
 
 def stored_versions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """Return the version of each view in the file."""
-    if REGISTRY not in _relations(connection):
+    if REGISTRY not in relations(connection):
         return {}
     return dict(
         connection.execute(
@@ -203,7 +203,7 @@ def stored_versions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     )
 
 
-def _relations(connection: duckdb.DuckDBPyConnection) -> set[str]:
+def relations(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """Return the names of the tables and views in the file."""
     return {
         name

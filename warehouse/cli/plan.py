@@ -1,0 +1,148 @@
+"""`materialize --plan`: stage, show what would change, and publish it if that is wanted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import dagster as dg
+
+from warehouse.assets.kept_runs import keep_runs
+from warehouse.assets.run_history import history
+from warehouse.cli.plan_output import as_json, print_plan
+from warehouse.cli.run import Request, execute_request, failed, raise_failures
+from warehouse.definitions import project
+from warehouse.errors import WarehouseError
+from warehouse.settings import load_settings
+from warehouse.store import audit, plan, run_snapshot, snapshots
+from warehouse.store.snapshots import FOLDER, Snapshot
+from warehouse.store.write_lock import last_given, note_writer
+
+
+class ThrownAway(Exception):
+    """What a run staged is not published. Says why."""
+
+
+@dataclass
+class _Review:
+    """Shows what would change, and asks.
+
+    Attributes:
+        made: What was shown, once it was.
+    """
+
+    path: Path
+    force: bool
+    yes: bool
+    format_: str
+    made: plan.Plan | None = None
+
+    def __call__(
+        self, written: Collection[str], current: Snapshot | None, staged: Snapshot
+    ) -> None:
+        """Let a staged file be published, or not.
+
+        Raises:
+            WarehouseError: it is to be published, and a check of severity block fails.
+            ThrownAway: it is not to be published.
+            Abort: somebody stopped it while it was asked.
+        """
+        made = self.made = plan.make(project, written, current, staged)
+        if self.format_ == "json":
+            click.echo(as_json(made))
+        else:
+            print_plan(made)
+        sys.stdout.flush()
+        if self.yes:
+            audit.refuse(made.verdicts, force=self.force, say=_say)
+        elif made.blocked and not self.force:
+            raise ThrownAway("A check of severity block fails: it could be published with --force.")
+        elif made.equal:
+            raise ThrownAway("Nothing would change.")
+        elif not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise ThrownAway("Nobody was there to ask, and --yes was not said.")
+        else:
+            self._ask()
+
+    def _ask(self) -> None:
+        folder = self.path.parent / FOLDER
+        note_writer(folder, "a plan that waits for its answer", last_given(folder))
+        _say("Until you answer, no other load can write. Readers are not affected.")
+        if not click.confirm("Publish it?", err=True):
+            raise ThrownAway("The answer was no.")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a plan.
+
+    Attributes:
+        thrown_away: Whether something would change, and is not published.
+        failed: The checks of severity error that failed in what is published.
+    """
+
+    thrown_away: bool
+    failed: list[dg.AssetCheckEvaluation]
+
+
+def run_plan(request: Request, *, yes: bool, format_: str) -> Outcome:
+    """Stage what is asked for, and show what would change.
+
+    Its runs are kept in the run history unless they are thrown away.
+
+    Args:
+        request: What to build.
+        yes: Publish it without a question.
+        format_: `table` or `json`.
+
+    Raises:
+        WarehouseError: the run failed, or a check of severity block does and it is to be published.
+        KeyboardInterrupt: somebody stopped it.
+    """
+    path = load_settings().path
+    review = _Review(path, request.force, yes, format_)
+    with dg.DagsterInstance.ephemeral() as instance, run_snapshot.held(path, review) as taken:
+        try:
+            results = execute_request(instance, request)
+            published = _publish(path, taken)
+        except ThrownAway as why:
+            _say(f"{why} It is thrown away: everyone reads what they did before.")
+            made = review.made
+            return Outcome(made is None or made.blocked or not made.equal, [])
+        except click.Abort:
+            raise KeyboardInterrupt from None
+        except WarehouseError as error:
+            _keep(instance, review, error)
+            raise
+        _keep(instance, review, None)
+    if published:
+        snapshot = snapshots.newest(path)
+        assert snapshot
+        _say(f"Snapshot {snapshot.number} is published.")
+    else:
+        _say("Nothing would change, and nothing was written.")
+    raise_failures(results, published=published)
+    return Outcome(False, failed(results))
+
+
+def _keep(instance: dg.DagsterInstance, review: _Review, error: WarehouseError | None) -> None:
+    changes = {change.name: change for change in review.made.changes} if review.made else {}
+    with history() as kept:
+        keep_runs(instance, kept, changes, error)
+
+
+def _publish(path: Path, taken: Callable[[], run_snapshot.RunSnapshot | None]) -> bool:
+    """Publish what was staged. Returns whether there is something."""
+    written = taken()
+    if written is None:
+        return False
+    written.restore(path)
+    written.publish()
+    return True
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

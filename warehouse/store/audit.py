@@ -1,0 +1,164 @@
+"""The audit of a snapshot to come: checks of severity block, on the file before it is published.
+
+A check concerns a write if its asset, or anything that the check or the asset reads at any depth,
+was written. It is passed over while its asset is not in the file: there is nothing to check yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from warehouse.console.text import counted
+from warehouse.errors import SAFE, WarehouseError
+from warehouse.project.check_files import BLOCK, severity
+from warehouse.project.project import Project
+from warehouse.project.view_files import View
+from warehouse.store import preview, side_by_side, snapshots
+from warehouse.store.snapshots import Snapshot
+from warehouse.store.views import relations, stored_versions
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a check.
+
+    Attributes:
+        rows: How many it selects; None if it cannot run.
+        first_rows: The first of them, as Markdown.
+        error: Why it cannot run.
+    """
+
+    check: View
+    rows: int | None
+    first_rows: str = ""
+    error: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it ran, and selected nothing."""
+        return self.rows == 0
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it keeps a snapshot from being published."""
+        return not self.passed and severity(self.check) == BLOCK
+
+    @property
+    def words(self) -> str:
+        """The same in a sentence."""
+        if self.error:
+            return f"The check cannot run: {self.check.at(1)}: {self.error}"
+        if self.rows:
+            return f"Wrong: {counted(self.rows, 'row')}, see {self.check.at(1)}"
+        return "No row is wrong."
+
+
+def judge(connection: duckdb.DuckDBPyConnection, check: View) -> Verdict:
+    """Count the rows that a check selects, and show the first ones."""
+    try:
+        ((count,),) = connection.sql(check.sql).count("*").fetchall()
+        return Verdict(check, count, preview.first_rows(connection, check.sql) if count else "")
+    except duckdb.Error as error:
+        return Verdict(check, None, error=str(error).splitlines()[0])
+
+
+def verdicts(
+    project: Project,
+    written: Collection[str],
+    chosen: Callable[[View], bool],
+    current: Snapshot | None,
+    staged: Snapshot,
+) -> list[Verdict]:
+    """Run checks that a write concerns on what it is about to publish.
+
+    Args:
+        project: All files.
+        written: The tables that were written.
+        chosen: Which checks.
+        current: What everyone reads; None before the first write.
+        staged: The file to be published, which nobody writes to any more.
+    """
+    checks = [check for check in project.checks if chosen(check)]
+    if not checks:
+        return []
+    with opened(staged) as connection:
+        held = relations(connection)
+        touched = {*written, *changed_views(current, connection)}
+        return [
+            judge(connection, check)
+            for check in checks
+            if check.group in held
+            and any(touches(name, project, touched) for name in (check.group, *check.reads))
+        ]
+
+
+@contextmanager
+def opened(staged: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a file that is not published yet, in little memory."""
+    with (
+        TemporaryDirectory(prefix="warehouse-audit-") as spill,
+        duckdb.connect(
+            str(staged.file),
+            read_only=True,
+            config={
+                "memory_limit": side_by_side.MEMORY_LIMIT,
+                "temp_directory": spill,
+                "python_enable_replacements": False,
+            },
+        ) as connection,
+    ):
+        # The days of a TIMESTAMP are those of UTC, wherever the checks run.
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+def changed_views(current: Snapshot | None, staged: duckdb.DuckDBPyConnection) -> set[str]:
+    """Return the views whose text is not the one that everyone reads."""
+    before: dict[str, str] = {}
+    if current:
+        with snapshots.open_file(current.file) as connection:
+            before = stored_versions(connection)
+    return {name for name, text in stored_versions(staged).items() if before.get(name) != text}
+
+
+def touches(name: str, project: Project, written: Collection[str]) -> bool:
+    """Whether a table or view, or anything that it reads at any depth, was written."""
+    if name in written:
+        return True
+    read = next((view.reads for view in project.views if view.name == name), frozenset[str]())
+    return any(touches(one, project, written) for one in read)
+
+
+def refuse(found: Iterable[Verdict], *, force: bool, say: Callable[[str], None]) -> None:
+    """See that nothing blocks.
+
+    Args:
+        found: What came of the checks.
+        force: Say what would block, and go on.
+        say: Told of it.
+
+    Raises:
+        WarehouseError: something does; names the check's file, how many rows, and the first ones.
+    """
+    blocking = [verdict for verdict in found if verdict.blocks]
+    told = [f"{one.check.group}, {one.check.name}: {one.words}" for one in blocking]
+    if not blocking:
+        return
+    if force:
+        say(f"Published nevertheless, for it was forced. {'; '.join(told)}")
+        return
+    shown = "\n".join(
+        f"{text}\n{one.first_rows}".rstrip() for text, one in zip(told, blocking, strict=True)
+    )
+    raise WarehouseError(
+        f"{counted(len(blocking), 'check')} of severity block failed, and nothing is published.\n"
+        f"{shown}",
+        safe=f"Everyone reads the last snapshot. {SAFE}",
+        todo="Correct the data, or the file of the check. Published nevertheless with --force, in "
+        "the UI the run tag warehouse/force=true.",
+    )

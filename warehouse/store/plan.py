@@ -1,0 +1,158 @@
+"""What a run would change: its staged file against what everyone reads, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+
+from warehouse.errors import WarehouseError
+from warehouse.project.project import Project
+from warehouse.store import audit, diff, snapshots
+from warehouse.store.snapshots import Snapshot
+
+
+@dataclass(frozen=True)
+class Change:
+    """What would become of a table or view.
+
+    Attributes:
+        rows_before: How many rows everyone reads; None if it is not there.
+        rows_after: How many there would be; None if it would be gone, or cannot be computed.
+        key: The columns that tell rows apart; None if none do: rows are compared as wholes.
+        columns_retyped: The two types of a column whose type changes.
+        error: Why its rows cannot be computed.
+    """
+
+    name: str
+    kind: str
+    rows_before: int | None = None
+    rows_after: int | None = None
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    key: Sequence[str] | None = None
+    columns_added: Mapping[str, str] = field(default_factory=dict)
+    columns_removed: Mapping[str, str] = field(default_factory=dict)
+    columns_retyped: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing would change."""
+        columns = self.columns_added or self.columns_removed or self.columns_retyped
+        there = (self.rows_before is None) == (self.rows_after is None)
+        return there and not (self.added or self.removed or self.changed or columns or self.error)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would become of all that a run concerns, and of the checks on it."""
+
+    changes: Sequence[Change]
+    verdicts: Sequence[audit.Verdict]
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing would change."""
+        return all(change.equal for change in self.changes)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a check of severity block fails."""
+        return any(verdict.blocks for verdict in self.verdicts)
+
+
+def make(
+    project: Project, written: Collection[str], current: Snapshot | None, staged: Snapshot
+) -> Plan:
+    """Compare what a run staged with what everyone reads, in little memory.
+
+    Args:
+        project: All files.
+        written: The tables that the run wrote.
+        current: What everyone reads; None before the first write.
+        staged: What would be published.
+    """
+    before: dict[str, str] = {}
+    if current:
+        with snapshots.open_file(current.file) as connection:
+            before = _kinds(connection)
+    with audit.opened(staged) as connection:
+        after = _kinds(connection)
+        touched = {*written, *audit.changed_views(current, connection)}
+    names = [
+        name
+        for name in (*project.by_name, *(view.name for view in project.views))
+        if name in after and audit.touches(name, project, touched)
+    ]
+    others = [name for name in sorted(written) if name not in names and name in after]
+    gone = [name for name in before if name not in after]
+    changes = [
+        _change(project, name, before.get(name), after.get(name), current, staged)
+        for name in (*names, *others, *gone)
+    ]
+    found = audit.verdicts(project, written, lambda _: True, current, staged)
+    return Plan(changes, found)
+
+
+def _kinds(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return for each table and view in a file which of both it is."""
+    return dict(
+        connection.execute(
+            "SELECT table_name, 'table' FROM duckdb_tables() UNION ALL "
+            "SELECT view_name, 'view' FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+        ).fetchall()
+    )
+
+
+def _change(
+    project: Project,
+    name: str,
+    before: str | None,
+    after: str | None,
+    current: Snapshot | None,
+    staged: Snapshot,
+) -> Change:
+    """Return what becomes of one."""
+    kind = after or before or ""
+    try:
+        if after is None:
+            assert current
+            with snapshots.open_file(current.file) as connection:
+                rows = snapshots.rows(connection, name)
+            return Change(name, kind, rows_before=rows, removed=rows)
+        with audit.opened(staged) as connection:
+            rows = snapshots.rows(connection, name)
+        if before is None or current is None:
+            return Change(name, kind, rows_after=rows, added=rows)
+        found = _difference(project, name, current, staged)
+    except duckdb.Error as error:
+        return Change(name, kind, error=str(error).splitlines()[0])
+    return Change(
+        name,
+        kind,
+        rows_before=rows - found.added + found.removed,
+        rows_after=rows,
+        added=found.added,
+        removed=found.removed,
+        changed=found.changed,
+        key=found.key,
+        columns_added=found.columns_added,
+        columns_removed=found.columns_removed,
+        columns_retyped={one: (of.old, of.new) for one, of in found.columns_retyped.items()},
+    )
+
+
+def _difference(
+    project: Project, name: str, current: Snapshot, staged: Snapshot
+) -> diff.Difference:
+    """Compare by the key that the source's file names, or by the one that is found."""
+    key = project.by_name[name].key if name in project.by_name else None
+    if key:
+        try:
+            return diff.between(current, staged, name, key)
+        except WarehouseError:  # a column of it is new, or goes
+            pass
+    return diff.between(current, staged, name)
