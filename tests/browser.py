@@ -75,17 +75,21 @@ class Page:
             time.sleep(0.1)
         return shown
 
-    def click(self, text: str, element: str = "button, a") -> None:
-        """Click on what begins with a text, as soon as it can be clicked on."""
+    def hover(self, text: str, element: str = "button, a") -> dict[str, object]:
+        """Move to what begins with a text, as soon as it can be clicked on. Returns where it is."""
         ends = time.monotonic() + WAIT_SECONDS
         while not (place := self.value(_PLACE % (json.dumps(element), json.dumps(text)))):
             assert time.monotonic() < ends, f"No {text} to click on:\n{self.text}"
             time.sleep(0.1)
+        there = {"x": place[0], "y": place[1]}
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", **there)
+        return there
+
+    def click(self, text: str, element: str = "button, a") -> None:
+        """Click on what begins with a text, as soon as it can be clicked on."""
+        there = self.hover(text, element)
         for kind in ("mousePressed", "mouseReleased"):
-            self.call(
-                "Input.dispatchMouseEvent",
-                **{"type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1},
-            )
+            self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **there)
 
     def picture(self, file: Path) -> None:
         """Take a picture of the page."""

@@ -75,7 +75,7 @@ def execute(
         LoadableTargetOrigin(module_name=MODULE), CODE_LOCATION
     )
     run = instance.create_run_for_job(
-        job_def=chosen,
+        job_def=job,
         run_config=run_config,
         tags={**job.run_tags, **(tags or {})},
         run_id=with_database(instance, run_id),

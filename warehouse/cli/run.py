@@ -244,8 +244,12 @@ def _execute_assets(
         **({KEEP_GOING_TAG: "true"} if keep_going else {}),
     }
     every = defs.resolve_job_def(ALL)
-    whole = {*keys} == every.asset_layer.selected_asset_keys
-    job = every if whole else defs.resolve_implicit_global_asset_job_def()
+    if {*keys} == every.asset_layer.selected_asset_keys:
+        chosen = [] if checks else keys
+        return _execute(
+            instance, every, force, keys=chosen, checks=checks, tags=tags, run_id=run_id
+        )
+    job = defs.resolve_implicit_global_asset_job_def()
     return _execute(instance, job, force, keys=keys, checks=checks, tags=tags, run_id=run_id)
 
 

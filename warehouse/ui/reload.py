@@ -1,4 +1,4 @@
-"""The UI follows the files: it loads the code location again when one of them changes.
+"""The UI follows the files under sql/ and checks/: it loads the code location again.
 
 Else a view that was just added would be, in a running UI, an asset of somebody else.
 """
