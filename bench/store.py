@@ -198,13 +198,9 @@ of the day have {day:,.2f} MB as they come from MySQL."""
 @dry_option
 def main(mb: int, rows: int, only: str | None, patience: float, dry: bool) -> None:
     """Measure writes and the history, and write the results into bench/RESULTS.md."""
-    measures = {
-        "writes": lambda: store(mb, rows, patience),
-        "history": lambda: history(mb, patience),
-    }
-    for name, measure in measures.items():
+    for name in ("writes", "history"):
         if only in (None, name):
-            section = measure()
+            section = store(mb, rows, patience) if name == "writes" else history(mb, patience)
             click.echo(section.markdown())
             if not dry:
                 results.keep(section)
