@@ -1,5 +1,6 @@
 """Older snapshots: opened by number or time, and never pulled away under a reader."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from tests.writer import refresh
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT
 from warehouse.store import open_files as holders
+from warehouse.store import reflink
 from warehouse.store.history import find, written
 from warehouse.store.publish import write
 from warehouse.store.snapshots import Snapshot, newest
@@ -275,3 +277,39 @@ def test_a_rollback_to_what_was_pruned_while_it_waited_names_what_is_kept(path: 
         pass
     with duckdb.connect(str(path), read_only=True) as connection:
         assert connection.sql("SELECT low FROM v").fetchall() == [(5,)]
+
+
+def test_what_is_kept_and_what_it_costs(path: Path, warehouse_env: WarehouseEnv) -> None:
+    with write(path, keep=6, who="the first", part_of="run") as connection:
+        connection.execute("CREATE TABLE large AS SELECT i, hash(i) AS h FROM range(400_000) r(i)")
+    for number in range(2, 9):
+        with write(path, keep=6, who=f"write {number}") as connection:
+            connection.execute(f"CREATE OR REPLACE VIEW v AS SELECT {number} AS i")
+    done = command(warehouse_env, "history", "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert [line["number"] for line in found] == [*range(1, 9)]
+    assert [line["writer"] for line in found] == ["the first", *(f"write {n}" for n in range(2, 9))]
+    assert [line["kept"] for line in found[:2]] == [None, None]
+    house = path.parent / ".warehouse"
+    for line in found[2:]:
+        files = [*(house / f"{line['number']:06d}").iterdir()]
+        took = sum(file.stat().st_blocks * 512 for file in files)
+        assert line["bytes"] + line["shared_bytes"] == took
+        assert (line["kept"] == "file") is any(file.name == path.name for file in files)
+    moment = datetime.fromisoformat(found[0]["written_at"])
+    assert moment == written(path)[1].replace(microsecond=0)
+
+    shown = command(warehouse_env, "history")
+    assert len(shown.stdout.splitlines()) == 9
+    *_, last = shown.stdout.splitlines()
+    assert re.fullmatch(r" *8  20\d\d-\S+ \S+  file +\d+\.\d MB  write 8", last), last
+    if not reflink.clones(path.parent):
+        assert [line["kept"] for line in found[2:]] == ["parts"] * 3 + ["file"] * 3
+        small, large = found[2]["bytes"], found[-1]["bytes"]
+        assert small < large / 3
+        total = sum(line["bytes"] for line in found[2:]) / 1e6
+        said = f"6 of 8 are kept. They take {total:,.1f} MB on the disk."
+        assert said in shown.stderr
+        assert f"On disk are 6, {total:,.1f} MB." in command(warehouse_env, "status").stderr
+    assert command(warehouse_env, "history", "--format", "csv").stdout.count("\n") == 9

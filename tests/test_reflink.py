@@ -11,8 +11,8 @@ import pytest
 
 from tests.test_snapshots import on_disk, put, value
 from warehouse.doctor.environment import how_a_write_starts
-from warehouse.store import file_system, publish, reflink, spare, staging
-from warehouse.store.snapshots import FILE
+from warehouse.store import disk_use, file_system, publish, reflink, spare, staging
+from warehouse.store.snapshots import FILE, kept
 
 MIB = 1 << 20
 
@@ -103,3 +103,22 @@ def test_a_file_system_that_tells_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_full_disk_is_no_lack_of_clones(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         reflink.clone(tmp_path / "nothing", tmp_path / "clone")
+
+
+def test_what_is_shared_is_counted_once(cloning: Path) -> None:
+    path = cloning / "warehouse.duckdb"
+    with publish.write(path, keep=9, who="a test") as connection:
+        connection.execute(
+            "CREATE TABLE large AS SELECT i, hash(i) AS h FROM range(2_000_000) r(i)"
+        )
+    for number in range(5):
+        with publish.write(path, keep=9, who="a test") as connection:
+            connection.execute(f"CREATE OR REPLACE VIEW v AS SELECT {number} AS i")
+    subprocess.run(["sync", "-f", str(cloning)], check=True)
+    uses = [use for one in kept(path) if (use := disk_use.of(one))]
+    size = path.stat().st_size
+    assert len(uses) == 6 and all(use.whole for use in uses), "none became parts"
+    assert size > 15 * MIB
+    for use in uses:
+        assert use.own is not None and use.own < size / 4 and use.shared > size / 2
+    assert size < disk_use.together(uses) < 2 * size

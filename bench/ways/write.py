@@ -1,6 +1,7 @@
 """A write into a warehouse, without MySQL and Dagster: `python -m bench.ways.write WHAT [TIMES]`.
 
-WHAT is a warehouse to begin with (`fill MB`, `orders ROWS`), or one of `WRITES`.
+WHAT is a warehouse to begin with (`fill MB`, `orders ROWS`), one of `WRITES`, or `oldest 1`, which
+opens the oldest snapshot. BENCH_KEEP says how many are kept, if not as many as usual.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ import pyarrow as pa
 
 from warehouse.settings import Settings
 from warehouse.store import cached_days
+from warehouse.store.history import open_snapshot
 from warehouse.store.publish import write
+from warehouse.store.snapshots import kept
 from warehouse.store.stream import TableStream, insert
 
 PATH = Path(os.environ["BENCH_FOLDER"]) / "warehouse.duckdb"
-KEEP = Settings.model_fields["keep_snapshots"].default
+KEEP = int(os.environ.get("BENCH_KEEP", Settings.model_fields["keep_snapshots"].default))
 DAYS = 714
 FIRST = date(2024, 12, 1)
 BYTES_A_ROW = 34
@@ -112,6 +115,14 @@ def day(turn: int) -> dict[str, object]:
     return {**_timed(load), "day_bytes": rows.nbytes}
 
 
+def oldest() -> dict[str, object]:
+    """Open the oldest snapshot that is kept, and read one row."""
+    began = time.perf_counter()
+    with open_snapshot(PATH, kept(PATH)[0].number) as connection:
+        connection.sql("FROM filling LIMIT 1").fetchall()
+    return {"seconds": time.perf_counter() - began}
+
+
 WRITES: dict[str, Callable[[int], dict[str, object]]] = {"view": view, "table": table, "day": day}
 
 
@@ -138,6 +149,8 @@ def main() -> None:
     said: dict[str, object] = {"seconds": 0.0}
     if what in ("fill", "orders"):
         {"fill": fill, "orders": all_orders}[what](number)
+    elif what == "oldest":
+        said = oldest()
     else:
         for turn in range(int(number)):
             said = WRITES[what](int(time.time()) + turn)

@@ -70,7 +70,8 @@ def how_a_write_starts(folder: Path) -> str:
     if spare.works_in(folder):
         return (
             "A write starts from a spare file, since this file system does not clone: it takes the "
-            "time of what changes, and the disk holds one file more than there are snapshots."
+            "time of what changes. The newest three snapshots are whole files; of older ones, what "
+            "newer ones have not is kept."
         )
     return (
         "A write starts from a full copy, since this file system does not clone and tells nothing "

@@ -2,6 +2,7 @@
 
     data/warehouse.duckdb -> .warehouse/000042/warehouse.duckdb     what everyone opens
     data/.warehouse/000041/warehouse.duckdb                         kept, for those still reading it
+    data/.warehouse/000023/blocks, delta.1                          kept: what newer ones have not
     data/.warehouse/staging/warehouse.duckdb                        while somebody writes
     data/.warehouse/lock, writer                                    one writer at a time, who, and
                                                                     the last number that was given
