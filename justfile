@@ -79,6 +79,11 @@ notebook *ARGS: _setup-all
     @JUPYTER_CONFIG_PATH="{{ justfile_directory() }}/notebooks/.jupyter" "{{ bin }}/jupyter-lab" \
         --KernelManager.transport_encryption=auto notebooks/orders.ipynb "$@"
 
+# Write a page to look at from a notebook or Markdown with queries: one HTML file, plots included.
+[no-exit-message]
+report *ARGS: _setup-all
+    @"{{ bin }}/warehouse" report "$@"
+
 # Write the notebooks' outputs anew, from the sample data.
 [no-exit-message]
 notebook-run *NAMES: _setup-all

@@ -6,6 +6,7 @@ import click
 
 from warehouse.cli import build, doctor, explore, history, init, query, sample, snapshots, status
 from warehouse.cli import dev as develop
+from warehouse.cli import report as reports
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,6 +27,7 @@ for command in (
     develop.dev,
     query.sql,
     query.export,
+    reports.report,
     status.status,
     doctor.doctor,
     history.history,

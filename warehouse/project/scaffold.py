@@ -13,6 +13,9 @@ from warehouse.settings import DAGSTER_FILE, ENV_FILE, PACKAGE, SHIPPED
 TEMPLATE = PACKAGE / "project" / "template"
 KEPT = ".gitkeep"
 """Git keeps no empty folder, and by `sql/sources` a project folder is known."""
+READY = {"report": '(_ready "_setup-all")'}
+"""What a recipe needs to be installed, where that is more than for a query."""
+
 FOLDERS = ("sql/sources", "sql/transforms", "sql/analytics", "checks")
 
 EXAMPLE = "# WAREHOUSE_MYSQL_URL=mysql+pymysql://user:password@host:3306/database"
@@ -31,7 +34,8 @@ def project_files(
     """
     setting = f"WAREHOUSE_MYSQL_URL={_plain(url)}" if url else EXAMPLE
     recipes = "".join(
-        _filled("recipe", name=command, help=help_) for command, help_ in commands.items()
+        _filled("recipe", name=command, help=help_, ready=READY.get(command, "_ready"))
+        for command, help_ in commands.items()
     )
     quoted = json.dumps(product, ensure_ascii=False)
     found = quoted if Path(product).is_absolute() else f"justfile_directory() / {quoted}"
