@@ -13,6 +13,6 @@ class ExitCode(IntEnum):
     NOT_UNDERSTOOD = 2
     """click's own, for a command or an option that is not there."""
     CHECK_FAILED = 3
-    """What was to be built is published, and a check of severity error failed."""
+    """Everything is published, and a check of severity error failed."""
     STOPPED = 130
     """By Ctrl-C: 128 and the number of SIGINT, as shells count."""

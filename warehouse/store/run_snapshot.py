@@ -41,7 +41,7 @@ class RunSnapshot:
         """Write something, as a whole or not at all; nobody else sees it yet.
 
         Args:
-            replacing: Tables that are written anew; gone when the `with` begins, so that the file
+            replacing: Tables that are written again; gone when the `with` begins, so that the file
                 does not hold them twice. `lost` names them if they are not written.
         """
         connection = self._connection
