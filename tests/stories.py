@@ -15,6 +15,28 @@ from warehouse.settings import ROOT
 
 OMITTED = "…"
 
+VARIES = (
+    (r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?(\.\d+)?", "MOMENT"),
+    (r"\b\d\d:\d\d:\d\d\b", "TIME"),
+    (r"\b127\.0\.0\.1:\d+", "SAMPLE"),
+    (r"\bport \d{4,5}\b", "port PORT"),
+    (r"\b\d+\.\d\b", "N"),
+    (r"\b(just now|\d+ (seconds?|minutes?|min|s) ago)\b", "AGO"),
+    (r"\((MySQL|MariaDB) [^,]+, about", "(SERVER, about"),
+    (r"\b[0-9a-f]{7,}\b", "COMMIT"),
+    (r"\bAnn\S*|root\b", "USER"),
+    (r"([-─])\1{3,}", r"\1"),
+)
+"""What differs from run to run, or from machine to machine, and what is compared in its place."""
+
+PROGRAMS = {
+    "warehouse": "-m warehouse",
+    "dagster": "-m dagster",
+    "dg": "-c 'from dagster_dg_cli.cli import main; main()'",
+    "python": "",
+}
+"""The programs of a clone's `.venv`, and how Python starts each."""
+
 
 def blocks(page: str, heading: str) -> Iterator[tuple[str, list[str]]]:
     """Yield the commands under a heading of a page, each block with the lines that it prints."""
@@ -28,13 +50,7 @@ def alike(text: str, replaced: Mapping[str, str]) -> str:
     """Return a text without what differs from run to run."""
     for old, new in replaced.items():
         text = text.replace(old, new)
-    for pattern, new in (
-        (r"\d\d:\d\d:\d\d", "TIME"),
-        (r"\b\d+\.\d\b", "N"),
-        (r"\((MySQL|MariaDB) [^,]+, about", "(SERVER, about"),
-        (r"\b[0-9a-f]{7,}\b", "COMMIT"),
-        (r"\bAnn\S*|root\b", "USER"),
-    ):
+    for pattern, new in VARIES:
         text = re.sub(pattern, new, text)
     return " ".join(text.split())
 
@@ -63,8 +79,13 @@ class Shell:
         self._env = dict(env)
         self._where = folder.parent / "where"
 
-    def run(self, commands: str) -> str:
-        """Run a block, and return what it prints; the first command that fails ends it."""
+    def run(self, commands: str, exit_code: int = 0) -> str:
+        """Run a block, and return what it prints; the first command that fails ends it.
+
+        Args:
+            commands: What is run.
+            exit_code: With what it has to end.
+        """
         began = time.monotonic()
         done = subprocess.run(
             ["bash", "-ec", f"trap 'pwd > \"$WHERE\"' EXIT\n{commands}"],
@@ -78,7 +99,7 @@ class Shell:
             check=False,
         )
         self.seconds += time.monotonic() - began
-        assert done.returncode == 0, done.stdout
+        assert done.returncode == exit_code, done.stdout
         self.folder = Path(self._where.read_text().strip())
         return done.stdout
 
@@ -114,10 +135,10 @@ def install(clone: Path) -> None:
     """Give a clone a `.venv` that is this one's programs on the clone's code: it takes no time."""
     programs = clone / ".venv" / "bin"
     programs.mkdir(parents=True)
-    (programs / "warehouse").write_text(
-        f'#!/bin/sh\nPYTHONPATH="{clone}" exec "{sys.executable}" -W ignore -m warehouse "$@"\n'
-    )
-    (programs / "warehouse").chmod(0o755)
+    run = f'#!/bin/sh\nPYTHONPATH="{clone}" exec "{sys.executable}" -W ignore'
+    for name, started in PROGRAMS.items():
+        (programs / name).write_text(f'{run} {started} "$@"\n')
+        (programs / name).chmod(0o755)
     (programs / "just").symlink_to(Path(sys.executable).with_name("just"))
     for lock in ("requirements.lock", "requirements-all.lock"):
         both = (clone / lock).read_bytes() + (clone / "pyproject.toml").read_bytes()

@@ -146,7 +146,7 @@ def test_a_damaged_file_is_said_and_an_older_one_takes_its_place(
     damage(find(path, 0).file, how)
     for number in (1, 2):
         shutil.rmtree(path.parent / ".warehouse" / f"{number:06}", ignore_errors=True)
-    with pytest.raises(WarehouseError, match="beside it away, and build it anew"):
+    with pytest.raises(WarehouseError, match="beside it away, and build it again"):
         warehouse.connect()
 
 

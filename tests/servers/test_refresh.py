@@ -164,7 +164,7 @@ def test_what_is_sure_comes_first_and_what_the_count_adds_after_it(
     shop.clear_log()
     main(["refresh"], standalone_mode=False)
     out, err = capfd.readouterr()
-    assert f"1 day must be read anew: {DAYS[0]}. That happens while MySQL counts." in err
+    assert f"1 day must be read again: {DAYS[0]}. That happens while MySQL counts." in err
     assert f"days are new or differ: {DAYS[0]}, {DAYS[2]}." in err
     assert "table, 2 days" in out and "MySQL was asked for rows 2 times." in out
     first, second = [query for query in reads_orders(shop.queries()) if "asset=" in query]

@@ -103,7 +103,7 @@ def build_refresh(project: Project, naming: Naming) -> dg.JobDefinition:
     @dg.op(
         name=naming.part("load_changed_days"),
         out=dg.Out(dg.Nothing, is_required=False),
-        description="Reads days anew, into one snapshot, with an event for each day. Those whose "
+        description="Reads days again, into one snapshot, with an event for each day. Those whose "
         "newest update differs are read while MySQL still counts.",
     )
     def load_changed_days(

@@ -59,7 +59,7 @@ class Difference:
             return f"No day was read yet; there are {counted(self.compared, 'day')}."
         told = []
         if self.columns:
-            told.append(f"The columns differ: {self.columns}. All days are to be read.")
+            told.append(f"The columns differ: {self.columns}. All days must be read.")
         elif self.days:
             shown = _named(self.days)
             verb = "is new or differs" if len(self.days) == 1 else "are new or differ"
@@ -175,7 +175,7 @@ def compare(
             if sure:
                 say(
                     f"Their newest updates tell that {counted(len(sure), 'day')} must be read "
-                    f"anew: {_named(sure)}. That happens while MySQL counts."
+                    f"again: {_named(sure)}. That happens while MySQL counts."
                 )
 
             @cache

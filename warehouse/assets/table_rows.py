@@ -34,7 +34,7 @@ def stream(
     *,
     guarded: bool,
 ) -> TableStream:
-    """Return the rows on their way, with what is to be published together with them.
+    """Return the rows on their way, with what is published together with them.
 
     Args:
         run: Which run.

@@ -41,8 +41,7 @@ def folder(case: Case) -> Iterator[Finding]:
     kind = file_system.kind(beside)
     if kind and kind.startswith(NETWORK):
         yield warning(
-            f"{beside} is on a network drive ({kind}), where locks and links are not to be "
-            "relied upon.",
+            f"{beside} is on a network drive ({kind}), where locks and links cannot be trusted.",
             "Set WAREHOUSE_PATH to a local disk.",
         )
     try:

@@ -96,7 +96,7 @@ class Extraction:
     def begin(self, on_progress: OnProgress = lambda _rows, _seconds: None) -> None:
         """Send the SELECT, and wait for its first rows or its end.
 
-        What comes is compared with the plan: a table that was altered in between is planned anew,
+        What comes is compared with the plan: a table that was altered in between is planned again,
         once.
 
         Raises:

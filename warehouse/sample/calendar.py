@@ -19,7 +19,7 @@ FILE = "sample-day.txt"
 """The name of the file. It holds `2026-11-26`; or `2026-11-26 fixed`, where no day is to follow."""
 FIXED = "fixed"
 AS_COMMITTED = "as committed"
-"""What the file holds where the rows of `data/*.csv` are to be shown just as they are."""
+"""What the file holds where the rows of `data/*.csv` are shown just as they are."""
 CSV_FIRST_DAY, CSV_LAST_DAY = date(2025, 11, 1), date(2026, 10, 31)
 """The first and the last day with orders in `data/orders.csv`."""
 
@@ -51,7 +51,7 @@ def calendar_in(folder: Path) -> SampleCalendar | None:
     """Return the calendar that is kept in a folder; the first time it begins, with today.
 
     Returns:
-        None where the files are to be shown just as they are.
+        None where the files are shown just as they are.
 
     Raises:
         WarehouseError: the file holds no day.
@@ -92,7 +92,7 @@ def _read(file: Path) -> SampleCalendar | None:
         raise WarehouseError(
             f"{file} holds no day of the sample.",
             todo=f"It is one line: `{today}`, `{today} {FIXED}` or `{AS_COMMITTED}`. Delete the "
-            "file, and it is made anew.",
+            "file, and it is made again.",
         ) from None
 
 

@@ -63,7 +63,7 @@ def days(connection: duckdb.DuckDBPyConnection, table: str) -> set[date]:
 def remove(
     connection: duckdb.DuckDBPyConnection, table: str, day: str, days: Collection[date]
 ) -> None:
-    """Delete the rows of some days, which the caller reads anew."""
+    """Delete the rows of some days, which the caller reads again."""
     if not has_table(connection, table):
         return
     connection.execute(

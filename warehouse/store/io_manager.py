@@ -38,7 +38,7 @@ def part_of(run: dg.DagsterRun) -> str:
 
 
 def covers_all(keys: Sequence[str], partitions: dg.PartitionsDefinition[str] | None) -> bool:
-    """Whether a run's partitions are all that there are: the table is then made anew."""
+    """Whether a run's partitions are all that there are: the table is then made again."""
     return partitions is not None and set(keys) >= set(partitions.get_partition_keys())
 
 

@@ -25,8 +25,8 @@ WHOLE = 2
 def prune(folder: Path, keep: Collection[int], *, cloned: bool, spare_one: bool) -> None:
     """Remove the snapshots that do not stay, and what those that stay can do without.
 
-    Who still reads one keeps reading: the open file lives on. What cannot be done, as on a full
-    disk, is left for the next write.
+    Somebody who still reads one keeps reading: the open file lives on. What cannot be done, as on
+    a full disk, is left for the next write.
 
     Args:
         folder: Of the snapshots.

@@ -79,7 +79,7 @@ def write(
         keep_days: For so many days, the last snapshot of each stays as well.
         who: Named to the next writer while it waits for this one.
         memory_limit: DuckDB's, for this connection; None for little, until `make_room`.
-        replacing: Tables that the caller will create anew; gone when the `with` begins, so that
+        replacing: Tables that the caller will create again; gone when the `with` begins, so that
             the file does not hold them twice.
         base: The snapshot to start from instead of the newest one.
         part_of: The run or backfill of which this write is a part. Its earlier parts are

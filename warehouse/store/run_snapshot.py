@@ -50,7 +50,7 @@ class RunSnapshot:
 
         Args:
             tables: Which are written.
-            replacing: Tables that are written anew; gone when the `with` begins, so that the file
+            replacing: Tables that are written again; gone when the `with` begins, so that the file
                 does not hold them twice. `lost` names them if they are not written.
         """
         connection = self._connection

@@ -25,7 +25,7 @@ MEMORY_LIMIT = "500MB"
 """What does not fit is spilled: with 5,000,000 rows of 12 columns that takes a second more."""
 
 SMALL = 100_000
-"""A view of so many rows is computed once; a larger one anew each time, for it would be spilled."""
+"""A view of so many rows is computed once; a larger one each time, for it would be spilled."""
 
 
 @dataclass(frozen=True)

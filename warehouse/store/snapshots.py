@@ -189,7 +189,7 @@ def unreadable(path: Path, snapshot: Snapshot, error: duckdb.Error) -> Warehouse
         todo = f"`just rollback NUMBER` makes another one the newest; kept are {others}."
     else:
         todo = (
-            f"Move {path} and the folder {FOLDER} beside it away, and build it anew with "
+            f"Move {path} and the folder {FOLDER} beside it away, and build it again with "
             "`just materialize`."
         )
     return WarehouseError(

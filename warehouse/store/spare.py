@@ -8,7 +8,7 @@ out of its folder, copies the blocks into it that the snapshot it starts from ha
 and writes there. While a write lasts there are as many files as between two writes.
 
 Why nobody loses what they read. A file that is written to may be read by nobody, neither now nor
-later. Whoever might is one of these:
+later. Those who might are these:
 
 - Who has it open: DuckDB in another process, a backup program that knows no lock, a map of the
   file, a connection in this very process. Linux gives a write lease (`fcntl(2)`, F_SETLEASE) only

@@ -219,7 +219,7 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, table: str, select: st
         raise WarehouseError(
             f"The columns of {table} changed: {changed}.",
             safe=snapshots.SAFE,
-            todo="Load all of its partitions in one run: the table is then made anew.",
+            todo="Load all of its partitions in one run: the table is then made again.",
         )
 
 

@@ -108,7 +108,7 @@ def findings(number: int, file: Path) -> list[Tampered]:
                 f"Snapshot {number} is not as it was published: a program wrote into {file}, and "
                 "what it shows may not be MySQL's.",
                 "`just history` lists the snapshots, `just rollback NUMBER` makes one from before "
-                "the newest again, `just materialize` loads anew.",
+                "the newest again, `just materialize` loads again.",
             )
         )
     return found

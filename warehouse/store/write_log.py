@@ -22,7 +22,7 @@ def written(connection: duckdb.DuckDBPyConnection, file: Path) -> set[int] | Non
     """Return the blocks of a file that were written since it was attached.
 
     Returns:
-        None if the log cannot be relied upon: it misses the headers, which each checkpoint writes;
+        None if the log cannot be trusted: it misses the headers, which each checkpoint writes;
         or it cannot be read, as DuckDB 2.0 does not escape a quote in a path.
     """
     try:
