@@ -35,6 +35,11 @@ class Terminal:
         self.screen = ""
         self._seen = 0
 
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
     def until(self, text: str, seconds: float = 30) -> None:
         """Wait for a text, behind all that was waited for before."""
         deadline = time.monotonic() + seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.conftest import WarehouseEnv
 from tests.servers.launch import Database
 from tests.servers.orders import insert, make_orders, order
+from warehouse.cli.plan import run_plan
 from warehouse.cli.run import Request, run
 
 VIEWS = ("orders_cleaned", "orders_summary", "completed_orders", "pending_orders", "order_stats")
@@ -44,6 +46,16 @@ def test_everything_takes_one_select(shop: Database, warehouse_env: WarehouseEnv
     }
     assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(3,)]
     assert warehouse_env.query("SELECT orders FROM order_stats") == [(3,)]
+
+
+def test_a_plan_takes_one_select_published_or_not(
+    shop: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for yes in (False, True):
+        shop.clear_log()
+        run_plan(Request("mysql_orders"), yes=yes, format_="json")
+        assert len(reads_orders(shop.queries())) == 1
+        assert json.loads(capfd.readouterr().out)["assets"][0]["rows_after"] == 3
 
 
 def test_the_command_line_takes_one_select(
