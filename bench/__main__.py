@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-PROGRAMS = ("load", "many", "wan", "values", "cost", "start", "store", "refresh", "cache")
+PROGRAMS = ("load", "many", "wan", "values", "cost", "start", "store", "plan", "refresh", "cache")
 
 if __name__ == "__main__":
     name = sys.argv.pop(1) if sys.argv[1:2] and sys.argv[1] in PROGRAMS else PROGRAMS[0]

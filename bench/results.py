@@ -73,6 +73,7 @@ _ORDER = (
     "Values",
     "Start",
     "Store",
+    "Plan",
     "Refresh",
     "Saving",
 )
