@@ -357,6 +357,26 @@ def test_going_back_to_one_that_is_not_whole(path: Path) -> None:
     assert {number: found[number] for number in published} == published
 
 
+def test_a_link_set_by_hand_to_one_that_is_not_whole(
+    path: Path, warehouse_env: WarehouseEnv
+) -> None:
+    published = written(path, 7)
+    path.unlink()
+    path.symlink_to(f".warehouse/000002/{FILE}")
+    with pytest.raises(
+        WarehouseError, match=r"Snapshot 2 .* kept as parts.*\n.*\n`just rollback 2`"
+    ):
+        warehouse.connect()
+    done = subprocess.run(
+        [sys.executable, "-m", "warehouse", "rollback", "2"], env=warehouse_env.env, cwd=ROOT
+    )
+    assert done.returncode == 0
+    with warehouse.connect() as connection:
+        assert connection.sql("SELECT DISTINCT i FROM t").fetchall() == [(2,)]
+    found = contents(path)
+    assert {number: found[number] for number in published} == published
+
+
 def test_readers_of_older_ones_while_others_write(path: Path) -> None:
     written(path, 5, keep=6)
     stop = threading.Event()

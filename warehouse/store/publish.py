@@ -13,6 +13,7 @@ from warehouse.errors import WarehouseError
 from warehouse.store import (
     blocks,
     cached_days,
+    delta,
     durable,
     history,
     ledger,
@@ -153,8 +154,9 @@ def _check_base(path: Path, start: Snapshot, say: Callable[[str], None]) -> None
     Raises:
         WarehouseError: it cannot be opened.
     """
-    if start != newest(path) and not start.file.exists():
-        return  # put together from its parts, it is compared with its digests
+    as_parts = start != newest(path) or delta.files(start.file.parent)
+    if as_parts and not start.file.exists():
+        return  # put together from its parts, it is compared with their digests
     try:
         # Open in this process with other options, it is whole as well.
         with suppress(duckdb.ConnectionException):

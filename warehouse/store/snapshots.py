@@ -23,7 +23,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.errors import WarehouseError
-from warehouse.store import tampering
+from warehouse.store import delta, tampering
 from warehouse.store.disk_errors import SAFE as SAFE
 from warehouse.store.write_lock import last_given
 
@@ -180,6 +180,12 @@ def open_file(file: Path) -> duckdb.DuckDBPyConnection:
 def unreadable(path: Path, snapshot: Snapshot, error: duckdb.Error) -> WarehouseError:
     """Say why a snapshot cannot be opened, and what to do about it."""
     what = str(error).splitlines()[0] if snapshot.file.exists() else "its file is gone."
+    if not snapshot.file.exists() and delta.files(snapshot.file.parent):
+        return WarehouseError(
+            f"Snapshot {snapshot.number} of {path} is kept as parts: no link can lead to it.",
+            safe="It was not touched.",
+            todo=f"`just rollback {snapshot.number}` puts it together, as a new snapshot.",
+        )
     others = ", ".join(str(one.number) for one in kept(path) if one != snapshot)
     if "set lock on file" in what:
         todo = "Close that program: it opened the file for writing. `read_only=True` does no harm."
