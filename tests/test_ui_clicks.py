@@ -20,7 +20,9 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 RUNS = """{runsOrError{... on Runs{results{
   runId jobName status assetSelection{path} repositoryOrigin{repositoryLocationName}
 }}}}"""
-OPEN = """{runsOrError(filter:{statuses:[QUEUED,STARTING,STARTED]}){... on Runs{results{runId}}}}"""
+OPEN = """{runsOrError(filter:{statuses:[NOT_STARTED,QUEUED,STARTING,STARTED]}){
+  ... on Runs{results{runId}}
+}}"""
 TICKS = """{instigationStateOrError(instigationSelector:{name:"stale_sources",
   repositoryName:"__repository__",repositoryLocationName:"warehouse"}){
   ... on InstigationState{ticks{status}}}}"""
