@@ -119,6 +119,11 @@ check: _setup-all
     @"{{ bin }}/lint-imports"
     @"{{ bin }}/python" -W 'ignore:Function `definitions_validate_command`' -m dagster definitions validate
 
+# Run Dagster's `dg`: check defs, list defs, scaffold defs, dev.
+[no-exit-message]
+dg *ARGS: _setup-all
+    @"{{ bin }}/dg" "$@"
+
 # Write the locks anew from pyproject.toml: hashes, no addresses.
 lock: _setup-all
     @{{ compile }} --extra build --output-file requirements.lock

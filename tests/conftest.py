@@ -16,7 +16,7 @@ import pytest
 
 from tests.servers import launch
 from warehouse.errors import WarehouseError
-from warehouse.sample.calendar import AS_COMMITTED, FILE
+from warehouse.sample.calendar import AS_COMMITTED, CSV_FIRST_DAY, FILE
 from warehouse.settings import ROOT
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from warehouse.project.project import Project
 
 TIMEOUT_SECONDS = 120
+# A test file that imports the code location has it made before a test says which days there are.
+os.environ["WAREHOUSE_DAILY_START"] = str(CSV_FIRST_DAY)
 
 
 def _server(kind: str) -> Iterator[launch.Database]:

@@ -21,6 +21,7 @@ from warehouse.caches.mysql import SmartMySQLIOManager
 from warehouse.caches.pickled import PickleIOManager
 from warehouse.console.progress import narrate
 from warehouse.project.project import Project, load_project
+from warehouse.settings import PACKAGE, REPOSITORY
 from warehouse.store.io_manager import WarehouseIOManager
 from warehouse.store.run_snapshot import VIEWS
 
@@ -120,7 +121,10 @@ def __getattr__(name: str) -> object:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = load_project()
-    globals().update(project=found, defs=build_code_location(found))
+    made = build_code_location(found)
+    if REPOSITORY and [*(PACKAGE / "defs").glob("[!_]*")]:  # what `dg scaffold defs` made
+        made = dg.Definitions.merge(made, dg.load_from_defs_folder(path_within_project=REPOSITORY))
+    globals().update(project=found, defs=made)
     return globals()[name]
 
 
