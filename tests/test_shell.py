@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import WarehouseEnv
 from tests.writer import refresh
+from warehouse.serve.shell import Names
 
 ENDLESS = "select sum(hash(a.range + b.range)) from range(1000000) a, range(1000000) b;"
 
@@ -172,3 +173,33 @@ def test_ctrl_c_clears_the_line_and_stops_a_query(open_shell: Callable[[], Termi
     shell.until("│ still here")
     shell.type("\x04")
     assert shell.wait() == 0
+
+
+def test_modes_and_the_timer(open_shell: Callable[[], Terminal]) -> None:
+    shell = open_shell()
+    for mode, shown in (
+        ("line", "four = 4"),
+        ("csv", "four,NIL"),
+        ("json", '"four":4'),
+        ("markdown", "|-------:|"),
+    ):
+        shell.type(f".mode {mode}\r")
+        shell.until("snapshot 1>")
+        shell.type('select 2 + 2 as four, null as "NIL";\r')
+        shell.until(shown)
+    shell.type(".mode pie\r")
+    shell.until("Write table, line, csv, json or markdown.")
+    shell.type(".mode csv\r.timer on\r")
+    shell.type("select 'r' || range as r from range(5000);\r")
+    assert len(re.findall(r"r\d+", shell.until(" s\r\n"))) >= 5000, "all rows"
+    shell.type(".quit\r")
+    assert shell.wait() == 0
+
+
+def test_what_completes_where() -> None:
+    names = Names(["select"], {"orders": ["id", "status"], "days": ["day"]}, ["strftime"])
+    assert names.after("select * from o", "select * from ") == ["orders", "days"]
+    assert names.after("from orders JOIN d", "from orders JOIN ") == ["orders", "days"]
+    assert names.after("from orders, d", "from orders, ") == ["orders", "days"]
+    assert names.after("from orders where s", "from orders where ")[:2] == ["id", "status"]
+    assert "strftime" in names.after("select s", "select ")

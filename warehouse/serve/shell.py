@@ -21,12 +21,15 @@ from pygments.lexers.sql import SqlLexer
 from warehouse.errors import WarehouseError
 from warehouse.serve import queries
 from warehouse.serve.query_errors import no_table
+from warehouse.serve.shell_looks import Looks
 from warehouse.store import history, snapshots
 
 HELP = """\
 SQL ends with a semicolon and may take several lines.
 .tables      the tables and views, and what they are
 .schema X    the columns of X
+.mode M      how rows are shown: table (as much as fits), line, csv, json, markdown (all of them)
+.timer on    say how long each query takes; .timer off
 .help        this
 .quit        leave, as Ctrl-D, exit and quit do
 Tab completes. Ctrl-C clears the line, and stops a query that runs."""
@@ -34,6 +37,7 @@ Tab completes. Ctrl-C clears the line, and stops a query that runs."""
 LEAVING = {".quit", ".exit", "quit", "exit"}
 
 Show = Callable[[duckdb.DuckDBPyRelation], None]
+_TABLE_FOLLOWS = re.compile(r"\b(from|join|describe|summarize)\s+(\w+\s*,\s*)*$", re.I)
 
 
 @dataclass
@@ -71,13 +75,22 @@ class Names:
 
     keywords: Sequence[str] = ()
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    functions: Sequence[str] = ()
 
-    def after(self, text: str) -> list[str]:
-        """Return the names that may follow a text: columns are those of the tables it mentions."""
+    def after(self, text: str, before: str = "") -> list[str]:
+        """Return the names that may follow: behind FROM and JOIN the tables, else first the columns
+        of the tables that are mentioned.
+
+        Args:
+            text: All that was typed.
+            before: What stands before the word that is typed.
+        """
+        if _TABLE_FOLLOWS.search(before):
+            return list(self.columns)
         words = set(re.findall(r"\w+", text.lower()))
         mentioned = [table for table in self.columns if table.lower() in words] or self.columns
         columns = dict.fromkeys(name for table in mentioned for name in self.columns[table])
-        return [*columns, *self.columns, *self.keywords]
+        return [*columns, *self.columns, *self.keywords, *self.functions]
 
 
 def names_of(connection: duckdb.DuckDBPyConnection) -> Names:
@@ -92,7 +105,12 @@ def names_of(connection: duckdb.DuckDBPyConnection) -> Names:
         "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
     ).fetchall()
     more = ("join", "left", "describe", "summarize", "pivot", "show", "tables", "between", "over")
-    return Names([*(word for (word,) in keywords), *more], columns)
+    functions = connection.execute(
+        "SELECT DISTINCT function_name FROM duckdb_functions() "
+        "WHERE regexp_full_match(function_name, '[a-z][a-z0-9_]+') ORDER BY ALL"
+    ).fetchall()
+    words = [*(word for (word,) in keywords), *more]
+    return Names(words, columns, [name for (name,) in functions if name not in words])
 
 
 class _Completer(Completer):
@@ -102,7 +120,8 @@ class _Completer(Completer):
     def get_completions(self, document: Document, _: CompleteEvent) -> Iterable[Completion]:
         word = document.get_word_before_cursor(pattern=re.compile(r"\w+"))
         if word:
-            for name in self.names.after(document.text):
+            before = document.text_before_cursor[: -len(word)]
+            for name in self.names.after(document.text, before):
                 if name.lower().startswith(word.lower()) and name != word:
                     yield Completion(name, start_position=-len(word))
 
@@ -116,6 +135,7 @@ def run(path: Path, show: Show) -> None:
     newest = Newest(path)
     newest.connect()
     completer = _Completer()
+    looks = Looks(show)
     prompt: PromptSession[str] = PromptSession(
         lexer=PygmentsLexer(SqlLexer),
         completer=completer,
@@ -137,7 +157,7 @@ def run(path: Path, show: Show) -> None:
                 return
             try:
                 if text:
-                    _answer(newest, text, show)
+                    _answer(newest, text, looks)
             except KeyboardInterrupt:
                 print("Stopped.", file=sys.stderr)
             except WarehouseError as error:
@@ -156,7 +176,7 @@ def _leaves(text: str) -> bool:
     return text.rstrip("; ").lower() in LEAVING
 
 
-def _answer(newest: Newest, text: str, show: Show) -> None:
+def _answer(newest: Newest, text: str, looks: Looks) -> None:
     before = newest.number
     connection = newest.connect()
     if newest.number != before:
@@ -165,19 +185,24 @@ def _answer(newest: Newest, text: str, show: Show) -> None:
             file=sys.stderr,
         )
     if text.startswith("."):
-        _command(connection, text, show)
+        _command(connection, text, looks)
         return
-    with queries.errors_explained(connection):
+    with queries.errors_explained(connection), looks.timed():
         relation = queries.run(connection, text)
         if relation is not None:
-            queries.interruptible(connection, lambda: show(relation))
+            looks.print(connection, relation)
 
 
-def _command(connection: duckdb.DuckDBPyConnection, text: str, show: Show) -> None:
+def _command(connection: duckdb.DuckDBPyConnection, text: str, looks: Looks) -> None:
     command, _, name = text.partition(" ")
     name = name.strip().rstrip(";")
+    show = looks.show
     if command == ".help":
         print(HELP)
+    elif command == ".mode":
+        looks.choose(name)
+    elif command == ".timer":
+        looks.time(name)
     elif command == ".tables":
         show(
             connection.sql(
