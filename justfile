@@ -79,7 +79,7 @@ notebook *ARGS: _setup-all
     @JUPYTER_CONFIG_PATH="{{ justfile_directory() }}/notebooks/.jupyter" "{{ bin }}/jupyter-lab" \
         --KernelManager.transport_encryption=auto notebooks/orders.ipynb "$@"
 
-# Write the notebooks' outputs anew, from the sample data.
+# Write the notebooks' outputs again, from the sample data.
 [no-exit-message]
 notebook-run *NAMES: _setup-all
     @"{{ bin }}/python" -m notebooks.execute "$@"
@@ -105,16 +105,18 @@ screenshots: _setup-all
     @"{{ bin }}/python" docs/screenshots.py
     @"{{ bin }}/python" -m docs.recording
 
-# Check format, lint, types, layering and the definitions.
+# Check format, lint, types, layering, spelling, style and the definitions.
 [no-exit-message]
 check: _setup-all
     @"{{ bin }}/ruff" format --check .
     @"{{ bin }}/ruff" check .
     @"{{ bin }}/mypy"
     @"{{ bin }}/lint-imports"
+    @"{{ bin }}/codespell"
+    @"{{ bin }}/python" -m tests.prose
     @"{{ bin }}/python" -W 'ignore:Function `definitions_validate_command`' -m dagster definitions validate
 
-# Write the locks anew from pyproject.toml: hashes, no addresses.
+# Write the locks again from pyproject.toml: hashes, no addresses.
 lock: _setup-all
     @{{ compile }} --extra build --output-file requirements.lock
     @{{ compile }} --constraint requirements.lock --all-extras --output-file requirements-all.lock
