@@ -84,7 +84,7 @@ notebook *ARGS: _setup-all
 report *ARGS: _setup-all
     @"{{ bin }}/warehouse" report "$@"
 
-# Write the notebooks' outputs anew, from the sample data.
+# Write the notebooks' outputs again, from the sample data.
 [no-exit-message]
 notebook-run *NAMES: _setup-all
     @"{{ bin }}/python" -m notebooks.execute "$@"
@@ -110,13 +110,15 @@ screenshots: _setup-all
     @"{{ bin }}/python" docs/screenshots.py
     @"{{ bin }}/python" -m docs.recording
 
-# Check format, lint, types, layering and the definitions.
+# Check format, lint, types, layering, spelling, style and the definitions.
 [no-exit-message]
 check: _setup-all
     @"{{ bin }}/ruff" format --check .
     @"{{ bin }}/ruff" check .
     @"{{ bin }}/mypy"
     @"{{ bin }}/lint-imports"
+    @"{{ bin }}/codespell"
+    @"{{ bin }}/python" -m tests.prose
     @"{{ bin }}/python" -W 'ignore:Function `definitions_validate_command`' -m dagster definitions validate
 
 # Run Dagster's `dg`: check defs, list defs, scaffold defs, dev.
@@ -124,7 +126,7 @@ check: _setup-all
 dg *ARGS: _setup-all
     @"{{ bin }}/dg" "$@"
 
-# Write the locks anew from pyproject.toml: hashes, no addresses.
+# Write the locks again from pyproject.toml: hashes, no addresses.
 lock: _setup-all
     @{{ compile }} --extra build --output-file requirements.lock
     @{{ compile }} --constraint requirements.lock --all-extras --output-file requirements-all.lock
