@@ -44,7 +44,7 @@ def main() -> None:
         asked.append(time.perf_counter() - began)
         return made
 
-    plan.make = measured
+    plan.make = measured  # type: ignore[assignment]
     words = ["materialize", SELECTION]
     if sys.argv[1] == "plan":
         words += ["--plan", "--format", "json"]

@@ -99,7 +99,7 @@ def run_plan(request: Request, *, yes: bool, format_: str) -> Outcome:
         format_: `table` or `json`.
 
     Raises:
-        WarehouseError: the run failed, or a check of severity block does and it is to be published.
+        WarehouseError: the run failed, or a check of severity block does and it must be published.
         KeyboardInterrupt: somebody stopped it.
     """
     path = load_settings().path

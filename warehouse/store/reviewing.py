@@ -47,7 +47,7 @@ class Reviewing:
         Args:
             written: The tables that the run wrote.
             current: What everyone reads.
-            staged: What is to be published.
+            staged: What must be published.
 
         Raises:
             WarehouseError: one does.
