@@ -45,8 +45,8 @@ def test_a_read_only_account(shop: Database) -> None:
     assert found["privileges"][0].text == "The account can write nothing."
     assert re.search(r"answers in \d+\.\d ms\. It is \d+\.\d+\.\d+", found["connection"][0].text)
     texts = [finding.text for finding in found["sources"]]
-    assert sum("`orders`, 12 columns" in text for text in texts) == 2
-    assert sum("`customers`, 2 columns" in text for text in texts) == 1
+    assert sum("12 columns of `orders`" in text for text in texts) == 2
+    assert sum("2 columns of `customers`" in text for text in texts) == 1
     assert not any(PASSWORD in f.text + f.todo for findings in found.values() for f in findings)
 
     asked = shop.queries()

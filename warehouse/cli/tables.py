@@ -23,13 +23,13 @@ SORTED: dict[str, Callable[[CatalogTable], int]] = {
     "size": lambda table: -(table.size or 0),
 }
 HEADINGS = (
-    Heading("table", least=32, rank=0),
+    Heading("table", least=24, rank=0),
     Heading("rows", right=True),
     Heading("size", right=True),
     Heading("key", least=6, rank=4),
     Heading("days", least=10, rank=3),
     Heading("updated", least=8, rank=5),
-    Heading("source", least=16, rank=1),
+    Heading("source", least=12, rank=1),
     Heading("comment", least=16, rank=2, optional=True, style=lambda _: QUIET),
 )
 _UNITS = ("kB", "MB", "GB", "TB")
