@@ -9,17 +9,13 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from tests.stories import Shell, environment, git, install, make_origin
+from tests.stories import Shell, environment, fresh_clone, make_origin
 from warehouse.settings import ROOT
 
 PICTURE = ROOT / "docs" / "images" / "terminal.svg"
 COLUMNS = 100
 
-BEFORE = """
-just materialize
-echo 'where id % 50 > 0' >> warehouse/sql/sources/mysql_orders.sql
-just materialize mysql_orders
-"""
+BEFORE = "just materialize"
 SHOWN = (
     'just sql "select status, count(*) as orders from orders_cleaned group by all order by all"',
     "just diff orders_summary",
@@ -64,9 +60,7 @@ def record(folder: Path) -> Console:
     origin = folder / "origin"
     origin.mkdir()
     make_origin(origin)
-    clone = folder / "warehouse"
-    git(folder, "clone", "--quiet", str(origin), str(clone))
-    install(clone)
+    clone = fresh_clone(folder, origin)
     looks = {"COLUMNS": str(COLUMNS), "FORCE_COLOR": "1"}
     shell = Shell(clone, environment(folder / "home", clone, **looks))
     shell.run(BEFORE)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from warehouse.sample.calendar import CSV_LAST_DAY, FILE, FIXED
 from warehouse.settings import ROOT
 
 OMITTED = "…"
@@ -20,8 +21,9 @@ VARIES = (
     (r"\b\d\d:\d\d:\d\d\b", "TIME"),
     (r"\b127\.0\.0\.1:\d+", "SAMPLE"),
     (r"\bport \d{4,5}\b", "port PORT"),
+    (r"\b\d+(\.\d+)? [kMG]?B\b", "SIZE"),
     (r"\b\d+\.\d\b", "N"),
-    (r"\b(just now|\d+ (seconds?|minutes?|min|s) ago)\b", "AGO"),
+    (r"\b\d+ (seconds?|minutes?)\b", "AGE"),
     (r"\((MySQL|MariaDB) [^,]+, about", "(SERVER, about"),
     (r"\b[0-9a-f]{7,}\b", "COMMIT"),
     (r"\bAnn\S*|root\b", "USER"),
@@ -117,6 +119,15 @@ def make_origin(folder: Path) -> None:
             shutil.copy(ROOT / name, folder / name)
     git(folder, "init", "--quiet")
     commit(folder, "The product")
+
+
+def fresh_clone(folder: Path, origin: Path) -> Path:
+    """Clone the product, installed. The sample has the days of its files, which the pages show."""
+    clone = folder / "warehouse"
+    git(folder, "clone", "--quiet", str(origin), str(clone))
+    (clone / "data" / FILE).write_text(f"{CSV_LAST_DAY} {FIXED}\n")
+    install(clone)
+    return clone
 
 
 def commit(folder: Path, message: str) -> None:

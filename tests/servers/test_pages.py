@@ -17,7 +17,7 @@ import pytest
 
 from tests.pages import Block, differences, page_text, read_page
 from tests.servers.orders import fill, make_orders, order
-from tests.stories import Shell, environment, git, install, make_origin
+from tests.stories import Shell, environment, fresh_clone, install, make_origin
 from warehouse.settings import ROOT
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ EXAMPLE = re.compile(r"mysql\+pymysql://\w+:\w+@\w+\.example\.com:3306/(\w+)")
 FOR_MYSQL = re.compile(r"\s*(CREATE (DATABASE|USER)|GRANT)\b")
 EXAMPLE_TIME = "2026-10-31 14:00"
 """It stands for the time at which a page begins."""
-SAMPLE_DAYS = "2026-10-31 fixed\n"
-"""What pins the days of the sample: to those in its files, which the pages show."""
 CELLS = """
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
@@ -112,14 +110,6 @@ def shop(mariadb: Database) -> Iterator[Database]:
         "DROP DATABASE IF EXISTS cache",
         "DROP USER IF EXISTS warehouse@'%', cache@'%'",
     )
-
-
-def fresh_clone(folder: Path, origin: Path) -> Path:
-    clone = folder / "warehouse"
-    git(folder, "clone", "--quiet", str(origin), str(clone))
-    (clone / "data" / "sample-day.txt").write_text(SAMPLE_DAYS)
-    install(clone)
-    return clone
 
 
 @pytest.fixture(scope="module")
