@@ -1,6 +1,6 @@
 """The checks behind `doctor`, one after the other, each on its own feet.
 
-`settings`, `source` and `line` (MySQL), `files` (the warehouse's) and `house` (folder, disk,
+`settings`, `source` and `line` (MySQL), `files` (the warehouse's) and `environment` (folder, disk,
 versions) hold them; `case` is what they look at. A check yields findings, or raises an error for
 people, which is a failure. One that needs what an earlier one did not find says so.
 """
@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from warehouse.assets.unexpected import for_people
-from warehouse.doctor import environment as house
-from warehouse.doctor import files, line, settings, source
+from warehouse.doctor import environment, files, line, settings, source
 from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, Verdict, failure
 from warehouse.errors import interrupted
@@ -45,12 +44,12 @@ CHECKS = (
     Check("views", source.views, needs="connection"),
     Check("index", source.index, needs="connection"),
     Check("days", source.days, needs="connection"),
-    Check("folder", house.folder, needs="settings"),
-    Check("disk", house.disk, needs="settings"),
+    Check("folder", environment.folder, needs="settings"),
+    Check("disk", environment.disk, needs="settings"),
     Check("warehouse", files.warehouse, needs="settings"),
     Check("leftovers", files.leftovers, needs="settings"),
-    Check("versions", house.versions),
-    Check("history", house.history),
+    Check("versions", environment.versions),
+    Check("history", environment.history),
 )
 
 

@@ -57,38 +57,38 @@ def _quietly() -> Iterator[None]:
 def leftovers(case: Case) -> Iterator[Finding]:
     """See what a killed writer, an older setting or a cache left on the disk."""
     path = case.settings.path
-    house = path.parent / snapshots.FOLDER
-    found = [*_staging(path, house), *_numbers(path, house, case.settings)]
+    snapshots_folder = path.parent / snapshots.FOLDER
+    found = [*_staging(path, snapshots_folder), *_numbers(path, snapshots_folder, case.settings)]
     yield from found or [ok("Nothing is left over from a write.")]
     yield from _pickles(case.settings.folder)
 
 
-def _staging(path: Path, house: Path) -> Iterator[Finding]:
-    if not (house / "staging").exists():
+def _staging(path: Path, snapshots_folder: Path) -> Iterator[Finding]:
+    if not (snapshots_folder / "staging").exists():
         return
     if writer := holders.writer(path):
         yield ok(f"{writer.name} is writing a snapshot, since {writer.since.astimezone():%H:%M}.")
         return
     last = holders.last_writer(path)
     yield warning(
-        f"{house / 'staging'} ({_size(house / 'staging')}) is left over: "
+        f"{snapshots_folder / 'staging'} ({_size(snapshots_folder / 'staging')}) is left over: "
         f"{last.name if last else 'a writer'} did not come to its end.",
         "The next load removes it, and nobody reads it.",
     )
 
 
-def _numbers(path: Path, house: Path, settings: Settings) -> Iterator[Finding]:
+def _numbers(path: Path, snapshots_folder: Path, settings: Settings) -> Iterator[Finding]:
     newest = snapshots.newest(path)
-    if newest is None or not house.is_dir():
+    if newest is None or not snapshots_folder.is_dir():
         return
-    on_disk = snapshots.snapshot_folders(house)
+    on_disk = snapshots.snapshot_folders(snapshots_folder)
     if later := snapshots.later(path):
         numbers = ", ".join(str(one.number) for one in later)
         yield warning(
             f"The link was set back by hand to snapshot {newest.number}; {numbers} came later.",
             "They stay until they are pruned: `just rollback NUMBER` makes one the newest again.",
         )
-    unlinked = staging.unlinked(house, newest)
+    unlinked = staging.unlinked(snapshots_folder, newest)
     for entry in unlinked if holders.writer(path) is None else []:
         yield warning(
             f"Snapshot {int(entry.name)} ({_size(entry)}) was written and never linked.",

@@ -155,14 +155,14 @@ def _scratch(snapshot: Snapshot) -> Iterator[Path]:
 
     It lies beside the snapshots, if somebody may write there.
     """
-    house = snapshot.file.parent.parent
-    file = house / (LEAD + secrets.token_hex(8))
+    snapshots = snapshot.file.parent.parent
+    file = snapshots / (LEAD + secrets.token_hex(8))
     with ExitStack() as opened:
         try:
             lock = opened.enter_context(file.open("xb"))
         except OSError as error:
             if error.errno not in _READ_ONLY:
-                raise _no_room(snapshot, house, error) from None
+                raise _no_room(snapshot, snapshots, error) from None
             folder = opened.enter_context(TemporaryDirectory(prefix="warehouse-snapshot-"))
             file = Path(folder) / FILE
             file.touch()
@@ -172,9 +172,9 @@ def _scratch(snapshot: Snapshot) -> Iterator[Path]:
         yield file
 
 
-def remove_leftovers(house: Path) -> None:
+def remove_leftovers(snapshots: Path) -> None:
     """Remove what killed processes left that made a snapshot whole."""
-    for file in house.glob(f"{LEAD}*"):
+    for file in snapshots.glob(f"{LEAD}*"):
         with suppress(OSError), file.open("rb") as left:
             fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
             durable.remove(file)
@@ -190,10 +190,10 @@ def _errors_for_people(snapshot: Snapshot, made: Path) -> Iterator[None]:
 
 def _state(file: Path) -> set[str]:
     """Return what changes with each write that removes or adds something that may be read here."""
-    house = file.parent.parent
+    snapshots = file.parent.parent
     return {
-        str(one.relative_to(house))
-        for folder in snapshot_folders(house)
+        str(one.relative_to(snapshots))
+        for folder in snapshot_folders(snapshots)
         for one in (*delta.files(folder), folder / FILE)
         if one.exists()
     }
