@@ -36,6 +36,10 @@ INSTALLATION = "python3 -m venv .venv && . .venv/bin/activate && pip install --q
 INSTALLS = "First use: installing"
 EXAMPLE = re.compile(r"mysql\+pymysql://\w+:\w+@\w+\.example\.com:3306/(\w+)")
 FOR_MYSQL = re.compile(r"\s*(CREATE (DATABASE|USER)|GRANT)\b")
+CREATED_BY_PAGES = (
+    "DROP DATABASE IF EXISTS cache",
+    "DROP USER IF EXISTS warehouse@'%', cache@'%'",
+)
 EXAMPLE_TIME = "2026-10-31 14:00"
 """It stands for the time at which a page begins."""
 CELLS = """
@@ -93,7 +97,11 @@ class Desk:
 def shop(mariadb: Database) -> Iterator[Database]:
     """A MariaDB with what the pages load from db.example.com and crm.example.com."""
     mariadb.start()
-    mariadb.run("CREATE DATABASE IF NOT EXISTS shop", "CREATE DATABASE IF NOT EXISTS crm")
+    mariadb.run(
+        *CREATED_BY_PAGES,  # other tests make such a database, too
+        "CREATE DATABASE IF NOT EXISTS shop",
+        "CREATE DATABASE IF NOT EXISTS crm",
+    )
     # As many as the sample has: a load that would lose most of a table's rows is refused.
     make_orders(mariadb, [order(1)])
     fill(mariadb, 10_000)
@@ -106,9 +114,7 @@ def shop(mariadb: Database) -> Iterator[Database]:
     mariadb.run(
         "REVOKE SELECT ON crm.* FROM reader@'%'",
         "DROP DATABASE crm",
-        # What the pages themselves create.
-        "DROP DATABASE IF EXISTS cache",
-        "DROP USER IF EXISTS warehouse@'%', cache@'%'",
+        *CREATED_BY_PAGES,
     )
 
 
