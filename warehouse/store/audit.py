@@ -6,10 +6,9 @@ was written. It is passed over while its asset is not in the file: there is noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -87,34 +86,36 @@ def verdicts(
     if not checks:
         return []
     with opened(staged) as connection:
-        held = relations(connection)
         touched = {*written, *changed_views(current, connection)}
-        return [
-            judge(connection, check)
-            for check in checks
-            if check.group in held
-            and any(touches(name, project, touched) for name in (check.group, *check.reads))
-        ]
+        return verdicts_on(connection, project, checks, touched)
 
 
-@contextmanager
-def opened(staged: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
+def verdicts_on(
+    connection: duckdb.DuckDBPyConnection,
+    project: Project,
+    checks: Iterable[View],
+    touched: Collection[str],
+) -> list[Verdict]:
+    """Run those checks that a write concerns.
+
+    Args:
+        connection: To the staged file, see `opened`.
+        project: All files.
+        checks: Of which.
+        touched: The tables that were written, and the views whose text changed.
+    """
+    held = relations(connection)
+    return [
+        judge(connection, check)
+        for check in checks
+        if check.group in held
+        and any(touches(name, project, touched) for name in (check.group, *check.reads))
+    ]
+
+
+def opened(staged: Snapshot) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
     """Open a file that is not published yet, in little memory."""
-    with (
-        TemporaryDirectory(prefix="warehouse-audit-") as spill,
-        duckdb.connect(
-            str(staged.file),
-            read_only=True,
-            config={
-                "memory_limit": side_by_side.MEMORY_LIMIT,
-                "temp_directory": spill,
-                "python_enable_replacements": False,
-            },
-        ) as connection,
-    ):
-        # The days of a TIMESTAMP are those of UTC, wherever the checks run.
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
+    return side_by_side.in_little_memory(str(staged.file), read_only=True)
 
 
 def changed_views(current: Snapshot | None, staged: duckdb.DuckDBPyConnection) -> set[str]:

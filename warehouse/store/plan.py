@@ -11,6 +11,7 @@ from warehouse.errors import WarehouseError
 from warehouse.project.project import Project
 from warehouse.store import audit, diff, snapshots
 from warehouse.store.snapshots import Snapshot
+from warehouse.store.views import kinds
 
 
 @dataclass(frozen=True)
@@ -78,58 +79,73 @@ def make(
     before: dict[str, str] = {}
     if current:
         with snapshots.open_file(current.file) as connection:
-            before = _kinds(connection)
+            before = kinds(connection)
     with audit.opened(staged) as connection:
-        after = _kinds(connection)
+        after = kinds(connection)
         touched = {*written, *audit.changed_views(current, connection)}
-    names = [
-        name
-        for name in (*project.by_name, *(view.name for view in project.views))
-        if name in after and audit.touches(name, project, touched)
-    ]
-    others = [name for name in sorted(written) if name not in names and name in after]
-    gone = [name for name in before if name not in after]
+        names = [
+            name
+            for name in (*project.by_name, *(view.name for view in project.views))
+            if name in after and audit.touches(name, project, touched)
+        ]
+        others = [name for name in sorted(written) if name not in names and name in after]
+        counted = {name: _count(connection, name) for name in (*names, *others)}
+        found = audit.verdicts_on(connection, project, project.checks, touched)
     changes = [
-        _change(project, name, before.get(name), after.get(name), current, staged)
-        for name in (*names, *others, *gone)
+        _change(project, name, after[name], rows, current if name in before else None, staged)
+        for name, rows in counted.items()
     ]
-    found = audit.verdicts(project, written, lambda _: True, current, staged)
+    gone = [name for name in before if name not in after]
+    if gone and current:
+        with snapshots.open_file(current.file) as connection:
+            changes += [_removed(name, before[name], _count(connection, name)) for name in gone]
     return Plan(changes, found)
 
 
-def _kinds(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Return for each table and view in a file which of both it is."""
-    return dict(
-        connection.execute(
-            "SELECT table_name, 'table' FROM duckdb_tables() UNION ALL "
-            "SELECT view_name, 'view' FROM duckdb_views() WHERE NOT internal ORDER BY 1"
-        ).fetchall()
-    )
+def _count(connection: duckdb.DuckDBPyConnection, name: str) -> int | str:
+    """Return how many rows a table or view has, or why they cannot be computed."""
+    try:
+        return snapshots.rows(connection, name)
+    except duckdb.Error as error:
+        return _first_line(error)
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).splitlines()[0]
+
+
+def _removed(name: str, kind: str, rows: int | str) -> Change:
+    if isinstance(rows, str):
+        return Change(name, kind, error=rows)
+    return Change(name, kind, rows_before=rows, removed=rows)
 
 
 def _change(
     project: Project,
     name: str,
-    before: str | None,
-    after: str | None,
+    kind: str,
+    rows: int | str,
     current: Snapshot | None,
     staged: Snapshot,
 ) -> Change:
-    """Return what becomes of one."""
-    kind = after or before or ""
+    """Return what becomes of a table or view.
+
+    Args:
+        project: All files.
+        name: Its name.
+        kind: Which of both it is.
+        rows: How many there would be, or why they cannot be computed.
+        current: What everyone reads; None if it is not there.
+        staged: What would be published.
+    """
+    if isinstance(rows, str):
+        return Change(name, kind, error=rows)
+    if current is None:
+        return Change(name, kind, rows_after=rows, added=rows)
     try:
-        if after is None:
-            assert current
-            with snapshots.open_file(current.file) as connection:
-                rows = snapshots.rows(connection, name)
-            return Change(name, kind, rows_before=rows, removed=rows)
-        with audit.opened(staged) as connection:
-            rows = snapshots.rows(connection, name)
-        if before is None or current is None:
-            return Change(name, kind, rows_after=rows, added=rows)
         found = _difference(project, name, current, staged)
     except duckdb.Error as error:
-        return Change(name, kind, error=str(error).splitlines()[0])
+        return Change(name, kind, error=_first_line(error))
     return Change(
         name,
         kind,

@@ -71,6 +71,34 @@ class Pruned(Exception):
 
 
 @contextmanager
+def in_little_memory(
+    database: str = ":memory:", *, read_only: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB that spills what does not fit into `MEMORY_LIMIT`.
+
+    Args:
+        database: A file, or one in memory.
+        read_only: Whether the file may not be written.
+    """
+    with (
+        TemporaryDirectory(prefix="warehouse-spill-") as spill,
+        duckdb.connect(
+            database,
+            read_only=read_only,
+            config={
+                "memory_limit": MEMORY_LIMIT,
+                "temp_directory": spill,
+                "python_enable_replacements": False,
+            },
+        ) as connection,
+    ):
+        # A column that became a TIMESTAMPTZ is compared with the UTC that it was, and the days of a
+        # TIMESTAMP are those of UTC, wherever this runs.
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+@contextmanager
 def attached(
     old: Snapshot,
     new: Snapshot,
@@ -85,18 +113,7 @@ def attached(
     Raises:
         Pruned: one of them was, a moment ago.
     """
-    with (
-        TemporaryDirectory(prefix="warehouse-diff-") as spill,
-        duckdb.connect(
-            config={
-                "memory_limit": MEMORY_LIMIT,
-                "temp_directory": spill,
-                "python_enable_replacements": False,
-            }
-        ) as connection,
-    ):
-        # A column that became a TIMESTAMPTZ is compared with the UTC that it was.
-        connection.execute("SET TimeZone = 'UTC'")
+    with in_little_memory() as connection:
         connection.execute("SET preserve_insertion_order = false")
         for name, snapshot, opened in (("old", old, whole), ("new", new, rebuild.whole)):
             try:

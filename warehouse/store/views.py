@@ -203,12 +203,16 @@ def stored_versions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     )
 
 
+def kinds(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return for each table and view in the file which of both it is, by name."""
+    return dict(
+        connection.execute(
+            "SELECT table_name, 'table' FROM duckdb_tables() UNION ALL "
+            "SELECT view_name, 'view' FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+        ).fetchall()
+    )
+
+
 def relations(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """Return the names of the tables and views in the file."""
-    return {
-        name
-        for (name,) in connection.execute(
-            "SELECT table_name FROM duckdb_tables() UNION ALL "
-            "SELECT view_name FROM duckdb_views() WHERE NOT internal"
-        ).fetchall()
-    }
+    return {*kinds(connection)}
