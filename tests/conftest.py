@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -197,14 +197,25 @@ class WarehouseEnv:
 
     def materialize(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Materialize as `just materialize` does, in a process of its own."""
+        return self.command(
+            "materialize", *arguments, python=("-W", "ignore"), timeout=TIMEOUT_SECONDS
+        )
+
+    def command(
+        self,
+        *arguments: str,
+        python: Sequence[str] = (),
+        timeout: float = 60,
+    ) -> subprocess.CompletedProcess[str]:
+        """Give a command, in a process of its own; `python` are options of the interpreter."""
         return subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "warehouse", "materialize", *arguments],
+            [sys.executable, *python, "-m", "warehouse", *arguments],
             cwd=ROOT,
             env=self.env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=TIMEOUT_SECONDS,
+            timeout=timeout,
             check=False,
         )
 

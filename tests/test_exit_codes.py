@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import WarehouseEnv
+from tests.conftest import TIMEOUT_SECONDS, WarehouseEnv
 from warehouse.cli.exit_codes import ExitCode
 from warehouse.sample.generate import CSV
 from warehouse.sample.server import serve
@@ -46,30 +44,23 @@ def shop(tmp_path: Path, warehouse_env: WarehouseEnv) -> Iterator[Callable[[Row]
         server.__exit__(None, None, None)  # type: ignore[attr-defined]
 
 
-def warehouse(env: WarehouseEnv, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "warehouse", *arguments],
-        env=env.env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
 def test_a_failed_check_of_severity_error(
     shop: Callable[[Row], None], warehouse_env: WarehouseEnv
 ) -> None:
     shop({"amount": r"\N"})
-    done = warehouse(warehouse_env, "materialize")
+    done = warehouse_env.command("materialize", timeout=TIMEOUT_SECONDS)
     assert done.returncode == ExitCode.CHECK_FAILED, done.stderr
     assert "ERROR: orders_cleaned, not_null: Wrong: 1 row" in done.stdout
     assert "The snapshot is published, and 1 check of severity error failed" in done.stderr
     assert warehouse_env.query("SELECT count(*) FROM mysql_orders") == [(50,)]
 
     # It fails still, but it is not part of the next run.
-    assert warehouse(warehouse_env, "materialize", "mysql_orders").returncode == ExitCode.DONE
+    assert (
+        warehouse_env.command("materialize", "mysql_orders", timeout=TIMEOUT_SECONDS).returncode
+        == ExitCode.DONE
+    )
     # It is part of this one, which writes nothing.
-    done = warehouse(warehouse_env, "materialize", "orders_cleaned")
+    done = warehouse_env.command("materialize", "orders_cleaned", timeout=TIMEOUT_SECONDS)
     assert done.returncode == ExitCode.CHECK_FAILED
 
 
@@ -77,7 +68,7 @@ def test_a_failed_check_that_only_warns(
     shop: Callable[[Row], None], warehouse_env: WarehouseEnv
 ) -> None:
     shop({"status": "on the moon"})
-    done = warehouse(warehouse_env, "materialize")
+    done = warehouse_env.command("materialize", timeout=TIMEOUT_SECONDS)
     assert "WARN: orders_cleaned, accepted_status" in done.stdout
     assert done.returncode == ExitCode.DONE, done.stderr
 
@@ -86,12 +77,12 @@ def test_a_refresh_whose_check_fails(
     shop: Callable[[Row], None], warehouse_env: WarehouseEnv
 ) -> None:
     shop({})
-    assert warehouse(warehouse_env, "refresh").returncode == ExitCode.DONE
+    assert warehouse_env.command("refresh", timeout=TIMEOUT_SECONDS).returncode == ExitCode.DONE
     # A check that cannot run is no pass.
     folder = warehouse_env.own_project() / "checks" / "mysql_orders_daily"
     (folder / "gone.sql").write_text("select gone from mysql_orders_daily")
     shop({"amount": "0.01", "updated_at": "2026-11-01 00:00:01"})
-    done = warehouse(warehouse_env, "refresh")
+    done = warehouse_env.command("refresh", timeout=TIMEOUT_SECONDS)
     assert "The check cannot run" in done.stdout, done.stdout + done.stderr
     assert done.returncode == ExitCode.CHECK_FAILED
     assert "published" in done.stderr
@@ -109,7 +100,7 @@ def test_a_refresh_whose_check_fails(
     ],
 )
 def test_the_other_codes(warehouse_env: WarehouseEnv, arguments: list[str], code: ExitCode) -> None:
-    assert warehouse(warehouse_env, *arguments).returncode == code
+    assert warehouse_env.command(*arguments, timeout=TIMEOUT_SECONDS).returncode == code
 
 
 def test_the_docs_name_them_all() -> None:

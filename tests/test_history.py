@@ -95,7 +95,7 @@ def test_with_one_snapshot_it_says_how_there_comes_to_be_another(
     with pytest.raises(WarehouseError, match=said):
         warehouse.connect(snapshot=-1)
     for arguments in (["rollback", "-1"], ["diff", "t"], ["diff", "t", "--old", "-1"]):
-        done = command(warehouse_env, *arguments)
+        done = warehouse_env.command(*arguments)
         assert (done.returncode, done.stdout) == (1, "")
         assert re.match(said, done.stderr), done.stderr
 
@@ -107,16 +107,6 @@ def test_numbers_and_days_of_other_libraries(path: Path) -> None:
     assert version(date.today() + timedelta(days=1)) == 2
     with pytest.raises(WarehouseError, match="is as old as"):
         warehouse.connect(date(2020, 1, 1))
-
-
-def command(env: WarehouseEnv, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "warehouse", *arguments],
-        env=env.env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
 
 
 def damage(file: Path, how: str) -> None:
@@ -136,12 +126,12 @@ def test_a_damaged_file_is_said_and_an_older_one_takes_its_place(
     damage(find(path, 2).file, how)
     said = r"Snapshot 2 of .* cannot be opened: .*\n.*rollback NUMBER.* kept are 1\."
     for arguments in (["sql", "from t"], ["status"], ["history"], ["export", f"{path}.out"]):
-        done = command(warehouse_env, *arguments)
+        done = warehouse_env.command(*arguments)
         assert (done.returncode, done.stdout) == (1, "")
         assert re.fullmatch(f"{said}\n", done.stderr), done.stderr
     with pytest.raises(WarehouseError, match=said):
         refresh(path, 3, 10)
-    assert command(warehouse_env, "rollback", "1").returncode == 0
+    assert warehouse_env.command("rollback", "1").returncode == 0
     assert version(0) == 1
     damage(find(path, 0).file, how)
     for number in (1, 2):
@@ -161,7 +151,7 @@ def test_a_file_that_opens_and_is_damaged_further_in(
     with file.open("r+b") as writing:  # its first and last blocks tell what is in it
         writing.seek(300_000)
         writing.write(b"x" * (size - 600_000))
-    done = command(warehouse_env, "diff", "t")
+    done = warehouse_env.command("diff", "t")
     assert (done.returncode, done.stdout) == (1, ""), done.stdout
     assert "Traceback" not in done.stderr and "`just rollback NUMBER`" in done.stderr
 
@@ -285,7 +275,7 @@ def test_what_is_kept_and_what_it_costs(path: Path, warehouse_env: WarehouseEnv)
     for number in range(2, 9):
         with write(path, keep=6, who=f"write {number}") as connection:
             connection.execute(f"CREATE OR REPLACE VIEW v AS SELECT {number} AS i")
-    done = command(warehouse_env, "history", "--format", "json")
+    done = warehouse_env.command("history", "--format", "json")
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
     assert [line["number"] for line in found] == [*range(1, 9)]
@@ -300,7 +290,7 @@ def test_what_is_kept_and_what_it_costs(path: Path, warehouse_env: WarehouseEnv)
     moment = datetime.fromisoformat(found[0]["written_at"])
     assert moment == written(path)[1].replace(microsecond=0)
 
-    shown = command(warehouse_env, "history")
+    shown = warehouse_env.command("history")
     assert len(shown.stdout.splitlines()) == 9
     *_, last = shown.stdout.splitlines()
     assert re.fullmatch(r" *8  20\d\d-\S+ \S+  file +\d+\.\d MB  write 8", last), last
@@ -311,5 +301,5 @@ def test_what_is_kept_and_what_it_costs(path: Path, warehouse_env: WarehouseEnv)
         total = sum(line["bytes"] for line in found[2:]) / 1e6
         said = f"6 of 8 are kept. They take {total:,.1f} MB on the disk."
         assert said in shown.stderr
-        assert f"On disk are 6, {total:,.1f} MB." in command(warehouse_env, "status").stderr
-    assert command(warehouse_env, "history", "--format", "csv").stdout.count("\n") == 9
+        assert f"On disk are 6, {total:,.1f} MB." in warehouse_env.command("status").stderr
+    assert warehouse_env.command("history", "--format", "csv").stdout.count("\n") == 9

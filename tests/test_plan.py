@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -196,7 +195,7 @@ def test_who_waits_for_the_answer_and_a_kill(env: WarehouseEnv) -> None:
     orders(env, "*", "id < 102")
     terminal = asking(env)
     assert env.query("SELECT max(id) < 100 FROM mysql_orders") == [(True,)]
-    status = warehouse(env, "status")
+    status = env.command("status")
     assert "a plan that waits for its answer" in status.stderr
     with subprocess.Popen(
         [sys.executable, "-m", "warehouse", "materialize", "mysql_orders"],
@@ -217,14 +216,3 @@ def test_who_waits_for_the_answer_and_a_kill(env: WarehouseEnv) -> None:
         assert second.wait(60) == ExitCode.DONE
     assert number(env) == 2
     assert "staging" not in left(env)
-
-
-def warehouse(env: WarehouseEnv, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "warehouse", *arguments],
-        env=env.env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=Path.cwd(),
-    )
