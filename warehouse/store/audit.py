@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import duckdb
 
 from warehouse.console.text import counted
+from warehouse.engines.engine import Engine, rows_of
 from warehouse.errors import SAFE, WarehouseError
 from warehouse.project.check_files import BLOCK, severity
 from warehouse.project.project import Project
@@ -57,12 +58,12 @@ class Verdict:
         return "No row is wrong."
 
 
-def judge(connection: duckdb.DuckDBPyConnection, check: View) -> Verdict:
+def judge(engine: Engine, check: View) -> Verdict:
     """Count the rows that a check selects, and show the first ones."""
     try:
-        ((count,),) = connection.sql(check.sql).count("*").fetchall()
-        return Verdict(check, count, preview.first_rows(connection, check.sql) if count else "")
-    except duckdb.Error as error:
+        count = rows_of(engine, check.sql)
+        return Verdict(check, count, preview.first_rows(engine, check.sql) if count else "")
+    except (duckdb.Error, WarehouseError) as error:
         return Verdict(check, None, error=str(error).splitlines()[0])
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import duckdb
 
 from warehouse.console import markdown
+from warehouse.engines.engine import Engine
 
 ROWS = 10
 LONGEST = 100
@@ -17,22 +18,21 @@ LONGEST = 100
 _INTERRUPT_SECONDS = 0.05
 
 
-def first_rows(connection: duckdb.DuckDBPyConnection, query: str, *, ordered: bool = True) -> str:
+def first_rows(engine: Engine, query: str, *, ordered: bool = True) -> str:
     """Return the first rows of a query as Markdown, each value as DuckDB writes it.
 
     Args:
-        connection: Where the query runs.
+        engine: Where the query runs.
         query: A SELECT.
         ordered: Whether its rows come in an order of their own; if not, they are sorted, so that
             the first ones are the same the next time.
     """
     order = "" if ordered else "ORDER BY ALL"
     # In a line of its own: the query may end in a comment.
-    shown = connection.execute(
-        f"SELECT COLUMNS(*)::VARCHAR FROM (FROM (\n{query}\n) {order} LIMIT {ROWS})"
-    )
-    columns = [name for name, *_ in shown.description or []]
-    return markdown.table(columns, [[_short(value) for value in row] for row in shown.fetchall()])
+    shown = engine.sql(f"FROM (\n{query}\n) {order} LIMIT {ROWS}")
+    texts = ", ".join(f"CAST(#{number} AS VARCHAR)" for number, _ in enumerate(shown.columns, 1))
+    rows = shown.project(texts).fetchall()
+    return markdown.table(shown.columns, [[_short(value) for value in row] for row in rows])
 
 
 def _short(value: str | None) -> str | None:
