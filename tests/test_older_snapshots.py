@@ -20,6 +20,7 @@ import warehouse
 from tests.conftest import WarehouseEnv
 from tests.test_spare import contents, digest
 from tests.writer import refresh
+from warehouse.days import retention
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT
 from warehouse.store import (
@@ -30,7 +31,6 @@ from warehouse.store import (
     publish,
     rebuild,
     reflink,
-    retention,
     tampering,
 )
 from warehouse.store.history import open_snapshot

@@ -14,7 +14,8 @@ import pytest
 
 from tests.disk_model import TORN, Disk, Recorder, Step, Tree, disk_of, replayed
 from tests.test_snapshots import put, value
-from warehouse.store import blocks, delta, rebuild, retention, spare
+from warehouse.days import retention
+from warehouse.store import blocks, delta, rebuild, spare
 from warehouse.store.snapshots import FILE, FOLDER, kept
 
 LINK = f"data/{FILE}"

@@ -6,16 +6,14 @@ And where they are read from: the project folder, which is called home.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import (
-    AfterValidator,
     Field,
     NonNegativeInt,
     PositiveFloat,
@@ -28,6 +26,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from warehouse.errors import WarehouseError
+from warehouse.setting_types import Begun, Hosts, SparkUrl
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
@@ -44,19 +43,6 @@ SHIPPED = REPOSITORY or PACKAGE
 
 ENV_FILE = ".env"
 MARKS = (ENV_FILE, DAGSTER_FILE)
-
-
-def _begun(day: date) -> date:
-    if day > datetime.now(UTC).date():
-        raise ValueError(f"{day} is in the future")
-    return day
-
-
-def _hosts(listed: str | None) -> str | None:
-    host = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-    if listed and not all(host.fullmatch(one.strip()) for one in listed.split(",")):
-        raise ValueError("names or addresses, separated by commas, without http:// and paths")
-    return listed
 
 
 class Settings(BaseSettings):
@@ -89,7 +75,7 @@ class Settings(BaseSettings):
         description="One reader serves every server: `auto`. The names of the two readers of "
         "earlier versions are still accepted, and mean the same.",
     )
-    daily_start: Annotated[date, AfterValidator(_begun)] = Field(
+    daily_start: Begun = Field(
         date(2025, 11, 1),
         description="The first day of sources with days, where the file says no other; the last "
         "one is today.",
@@ -137,17 +123,30 @@ class Settings(BaseSettings):
         description="The database of the I/O manager `mysql_cache`, in the form of "
         "`WAREHOUSE_MYSQL_URL`, with an account that may write: docs/caches.md.",
     )
-    ui_hosts: Annotated[str | None, AfterValidator(_hosts)] = Field(
+    ui_hosts: Hosts = Field(
         None,
         description="Further names or addresses by which `just dev` may be opened, separated by "
         "commas: `box.example.com,192.168.1.5`. Unset: `localhost`, 127.0.0.0/8 and `[::1]` only.",
     )
 
-    @field_validator("path")
+    lake: str | None = Field(
+        None,
+        description="Where `just publish` keeps the tables as Parquet: a folder that all machines "
+        "share, or the URL of an object store, like `s3a://bucket/lake`: docs/lake.md.",
+    )
+    spark: SparkUrl = Field(
+        None,
+        description="The Spark Connect server that reads the lake, as `sc://host:15002`: "
+        "docs/lake.md.",
+    )
+
+    @field_validator("path", "lake")
     @classmethod
-    def _from_home(cls, path: Path, info: ValidationInfo) -> Path:
+    def _from_home(cls, place: Path | str | None, info: ValidationInfo) -> Any:
         """Two projects never share a file unless somebody says so."""
-        return (info.data.get("home") or ROOT) / path.expanduser()
+        if place is None or "://" in str(place):
+            return place
+        return type(place)((info.data.get("home") or ROOT) / Path(place).expanduser())
 
     def mysql_url_of(self, server: str) -> SecretStr | None:
         """Return the URL of a MySQL that source files name; the usual one has no name.

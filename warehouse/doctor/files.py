@@ -11,11 +11,12 @@ from pathlib import Path
 import duckdb
 
 from warehouse.console.text import counted
+from warehouse.days import retention
 from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, failure, ok, warning
 from warehouse.errors import WarehouseError
 from warehouse.settings import Settings
-from warehouse.store import history, retention, snapshots, staging, tampering
+from warehouse.store import history, snapshots, staging, tampering
 from warehouse.store import open_files as holders
 
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from warehouse.doctor.context import Case
 from warehouse.doctor.findings import Finding, ok, warning
 from warehouse.errors import WarehouseError
+from warehouse.lake.urls import without_credentials
 from warehouse.mysql.url import parse_url
 from warehouse.settings import ENV_FILE, Settings, find_home, mysql_setting
 
@@ -94,7 +95,7 @@ def _cache_url(url: SecretStr) -> Iterator[Finding]:
 def _shown(settings: Settings, name: str) -> str:
     value = getattr(settings, name.removeprefix(PREFIX).lower())
     if not isinstance(value, SecretStr):
-        return str(value)
+        return without_credentials(str(value))
     try:
         return parse_url(value.get_secret_value()).name
     except WarehouseError:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.days import retention
 from warehouse.errors import WarehouseError
 from warehouse.store import (
     blocks,
@@ -18,7 +19,6 @@ from warehouse.store import (
     history,
     ledger,
     prune,
-    retention,
     spare,
     tampering,
     views,

@@ -1,0 +1,170 @@
+"""The snapshots of a lake: found by their manifests, and published by one conditional write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from warehouse.errors import WarehouseError
+from warehouse.lake import place
+from warehouse.lake.manifest import SAFE, LakeTable, Manifest, parse, to_json
+from warehouse.lake.names import SNAPSHOTS, manifest_number, manifest_path
+from warehouse.lake.place import Lake
+
+GRACE = timedelta(hours=24)
+"""So long a snapshot stays after a newer one came, and a file that no manifest names: those who
+read the one may still do so, and those who wrote the other may be going to name it."""
+
+LONGEST = GRACE / 2
+"""So long a writer may take from the look at the newest snapshot to its own. What it takes over
+from there is not pruned before `GRACE`: the difference is room for clocks that differ."""
+
+
+def numbers(lake: Lake) -> list[int]:
+    """Return the numbers of the snapshots, the newest one last.
+
+    Raises:
+        WarehouseError: the lake cannot be read.
+    """
+    found = map(manifest_number, place.names(lake, SNAPSHOTS))
+    return sorted(number for number in found if number is not None)
+
+
+def read(lake: Lake, number: int) -> Manifest | None:
+    """Return a snapshot; None if there is none of that number, or no more.
+
+    Raises:
+        WarehouseError: the lake cannot be read, or the manifest is damaged or too new.
+    """
+    path = manifest_path(number)
+    content = place.read(lake, path)
+    return None if content is None else parse(content, f"{lake.shown}/{path}")
+
+
+def newest(lake: Lake) -> Manifest | None:
+    """Return the newest snapshot; None before the first one.
+
+    Raises:
+        WarehouseError: as `read` does.
+    """
+    while found := numbers(lake):
+        if manifest := read(lake, found[-1]):
+            return manifest
+    return None
+
+
+def add_snapshot(
+    lake: Lake,
+    tables: Mapping[str, LakeTable],
+    *,
+    writer: str,
+    removed: Collection[str] = (),
+    base: Manifest | None = None,
+    began: datetime | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Manifest:
+    """Publish a snapshot: these tables, and all others as the newest one has them.
+
+    If another writer publishes first, this one builds on its snapshot and tries again. A table
+    that both wrote is then as this one wrote it, which is said.
+
+    Args:
+        lake: Where.
+        tables: By their names. Their files are there already, see `names.new_file_path`.
+        writer: What writes it, in words.
+        removed: Tables that go, if they are there.
+        base: The newest snapshot when the writer began; None if there was none.
+        began: When that was; None for now.
+        say: Told of tables that another one wrote meanwhile.
+
+    Returns:
+        The snapshot; the newest one, if it is the same already.
+
+    Raises:
+        WarehouseError: the lake cannot be written, a file is not there or has another size, or
+            the writer took longer than `LONGEST`.
+    """
+    began = began or datetime.now(UTC)
+    seen, checked = base, False
+    while True:
+        current = newest(lake)
+        before = current.tables if current else {}
+        _say_overwritten({*tables, *removed}, seen, current, say)
+        seen = current
+        kept = {name: table for name, table in before.items() if name not in removed}
+        after = {**kept, **tables}
+        if current and after == before:
+            return current
+        if not checked:
+            _check_files(lake, tables)
+            checked = True
+        _check_time(began)
+        manifest = Manifest(
+            number=current.number + 1 if current else 1,
+            written_at=datetime.now(UTC),
+            writer=writer,
+            tables=dict(sorted(after.items())),
+            id=uuid4().hex,
+        )
+        path = manifest_path(manifest.number)
+        if place.create(lake, path, to_json(manifest)) or _is_ours(lake, manifest):
+            return manifest
+
+
+def _is_ours(lake: Lake, manifest: Manifest) -> bool:
+    """Whether the manifest of a number is this one after all, see `place.create`."""
+    found = read(lake, manifest.number)
+    return found is not None and found.id == manifest.id
+
+
+def _say_overwritten(
+    names: Collection[str],
+    base: Manifest | None,
+    current: Manifest | None,
+    say: Callable[[str], None],
+) -> None:
+    """Say which tables another writer wrote since the base, and this one writes over."""
+    if current is None or (base and base.number == current.number):
+        return
+    before = base.tables if base else {}
+    both = [name for name in sorted(names) if before.get(name) != current.tables.get(name)]
+    if both:
+        say(
+            f"{', '.join(both)}: snapshot {current.number} of the lake ({current.writer}) came "
+            "meanwhile and wrote them as well. This write is the later one, and takes their place."
+        )
+
+
+def _check_files(lake: Lake, tables: Mapping[str, LakeTable]) -> None:
+    """See that the files of tables are there, and as large as they are said to be.
+
+    Raises:
+        WarehouseError: names the first one that is not.
+    """
+    for name, table in tables.items():
+        folders = {file.path.rpartition("/")[0] for file in table.files}
+        there = {path: size for one in folders for path, size in place.sizes(lake, one).items()}
+        for file in table.files:
+            size = there.get(file.path)
+            if size == file.bytes:
+                continue
+            what = "is not there" if size is None else f"has {size:,} bytes, not {file.bytes:,}"
+            raise WarehouseError(
+                f"{name}: the file {lake.shown}/{file.path} {what}.",
+                safe=SAFE,
+                todo="Publish again: what is missing is then written again.",
+            )
+
+
+def _check_time(began: datetime) -> None:
+    """See that nothing was pruned that a writer is about to name."""
+    took = datetime.now(UTC) - began
+    if took > LONGEST:
+        raise WarehouseError(
+            f"Publishing took {took.total_seconds() / 3600:.0f} hours, and at most "
+            f"{LONGEST.total_seconds() / 3600:.0f} are allowed: files of an older snapshot of the "
+            "lake may be pruned meanwhile.",
+            safe=SAFE,
+            todo="Publish a few tables at a time: `just publish TABLE`.",
+        )
