@@ -38,6 +38,11 @@ sql *ARGS: _setup
 export *ARGS: _setup
     @"{{ bin }}/warehouse" export "$@"
 
+# Send the tables that changed to the lake, as Parquet for Apache Spark.
+[no-exit-message]
+publish *TABLES: _setup
+    @"{{ bin }}/warehouse" publish "$@"
+
 # Show what the warehouse holds and how old it is.
 [no-exit-message]
 status *ARGS: _setup

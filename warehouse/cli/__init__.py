@@ -4,7 +4,18 @@ see `exit_codes`.
 
 import click
 
-from warehouse.cli import build, doctor, explore, history, init, query, sample, snapshots, status
+from warehouse.cli import (
+    build,
+    doctor,
+    explore,
+    history,
+    init,
+    publish,
+    query,
+    sample,
+    snapshots,
+    status,
+)
 from warehouse.cli import dev as develop
 from warehouse.cli import report as reports
 
@@ -27,6 +38,7 @@ for command in (
     develop.dev,
     query.sql,
     query.export,
+    publish.publish,
     reports.report,
     status.status,
     doctor.doctor,

@@ -1,0 +1,96 @@
+"""Which tables of the warehouse go to the lake, and their way there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import duckdb
+
+from warehouse.days.zones import duckdb_day
+from warehouse.errors import WarehouseError
+from warehouse.lake.place import Lake
+from warehouse.lake.publish import Publication, publish
+from warehouse.lake.write import keep_flat
+from warehouse.project.project import Project
+from warehouse.project.quoting import quoted
+from warehouse.store import history, snapshots, views
+
+LEFT_OUT = frozenset({history.TABLE, views.REGISTRY})
+"""What the warehouse notes of its own snapshots. `loads` and `cached_days` go: checks read them."""
+
+
+def publish_tables(
+    project: Project,
+    lake: Lake,
+    only: Sequence[str] = (),
+    removed: Collection[str] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> Publication:
+    """Publish the tables of the newest snapshot of a project's warehouse.
+
+    Args:
+        project: Whose files say which tables are kept by day.
+        lake: Where.
+        only: These tables, in place of all.
+        removed: Tables of the lake that go.
+        say: Told of progress.
+
+    Raises:
+        WarehouseError: a table is not there, or is a view; or as `lake.publish.publish` does.
+    """
+    settings = project.settings
+    with snapshots.read(settings.path) as connection:
+        keep_flat(connection, settings.memory_limit)
+        present = _tables(connection)
+        names = [_find(connection, name, present) for name in only]
+        gone = {name.lower() for name in removed}
+        chosen = names or [
+            one for one in present if one not in LEFT_OUT and one.lower() not in gone
+        ]
+        number = max((one[0] for one in history.writers(connection)), default=0)
+        days = _days(project, connection)
+        return publish(
+            connection,
+            lake,
+            {name: days.get(name, "") for name in dict.fromkeys(chosen)},
+            writer=f"just publish, of snapshot {number} of the warehouse",
+            removed=removed,
+            say=say,
+        )
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    found = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main' AND NOT internal "
+        "ORDER BY table_name"
+    ).fetchall()
+    return [name for (name,) in found]
+
+
+def _find(connection: duckdb.DuckDBPyConnection, name: str, present: Sequence[str]) -> str:
+    """Return the table that a name means, whatever its case."""
+    by_lower = {one.lower(): one for one in present}
+    if found := by_lower.get(name.lower()):
+        return found
+    is_view = connection.execute(
+        "FROM duckdb_views() WHERE schema_name = 'main' AND lower(view_name) = lower(?)", [name]
+    ).fetchall()
+    if is_view:
+        raise WarehouseError(
+            f"{name} is a view: tables go to the lake, and Spark computes the views.",
+            todo="Name tables, or none for all of them.",
+        )
+    raise WarehouseError(
+        f"The warehouse has no table {name}.", todo=f"Tables are {', '.join(present)}."
+    )
+
+
+def _days(project: Project, connection: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
+    """Return the day of a row, as SQL, of each table that is kept by day."""
+    columns = views.table_columns(connection)
+    return {
+        source.name: duckdb_day(quoted(source.days.name), source.days.zone)
+        for source in project.with_days
+        if source.days
+        and source.days.name.lower() in {one.lower() for one in columns.get(source.name, ())}
+    }
