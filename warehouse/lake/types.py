@@ -18,7 +18,7 @@ from warehouse.errors import WarehouseError
 from warehouse.lake.manifest import SAFE
 from warehouse.project.quoting import quoted
 
-_LARGEST = "99999999999999999999999999999999999999::HUGEINT"
+_LARGEST = "99999999999999999999999999999999999999"
 """Of DECIMAL(38,0)."""
 
 _STORED: Mapping[str, str] = {
@@ -49,17 +49,20 @@ _AS_THEY_ARE = frozenset(
 _NESTED = frozenset({"list", "array", "struct", "map"})
 
 _NOT_FINITE = "isinf({c})"
-_NANOSECONDS = "(isinf({c}) OR epoch_ns({c}) % 1000 <> 0)"
+_FINER = "(isinf({{c}}::{0}) OR {{c}}::{0}::{0}_NS <> {{c}})"
 _BAD: Mapping[str, tuple[str, str]] = {
-    "hugeint": (f"({{c}} NOT BETWEEN -{_LARGEST} AND {_LARGEST})", "have more than 38 digits"),
-    "uhugeint": (f"({{c}} > {_LARGEST})", "have more than 38 digits"),
+    "hugeint": (
+        f"({{c}} NOT BETWEEN -{_LARGEST}::HUGEINT AND {_LARGEST}::HUGEINT)",
+        "have more than 38 digits",
+    ),
+    "uhugeint": (f"({{c}} > {_LARGEST}::UHUGEINT)", "have more than 38 digits"),
     "date": (_NOT_FINITE, "are infinite"),
     "timestamp": (_NOT_FINITE, "are infinite"),
     "timestamp_s": (_NOT_FINITE, "are infinite"),
     "timestamp_ms": (_NOT_FINITE, "are infinite"),
     "timestamp with time zone": (_NOT_FINITE, "are infinite"),
-    "timestamp_ns": (_NANOSECONDS, "are infinite or finer than a microsecond"),
-    "timestamptz_ns": (_NANOSECONDS, "are infinite or finer than a microsecond"),
+    "timestamp_ns": (_FINER.format("TIMESTAMP"), "are infinite or finer than a microsecond"),
+    "timestamptz_ns": (_FINER.format("TIMESTAMPTZ"), "are infinite or finer than a microsecond"),
 }
 """By type, SQL that is true of values which cannot be kept, and what is wrong with them."""
 
