@@ -214,7 +214,7 @@ def test_damage_is_named_and_everything_newer_is_safe(
         publish.write(path, keep=9, who="a test", base=kept(path)[2]),
     ):
         pass
-    assert [entry.name for entry in (path.parent / ".warehouse").glob("rebuilt.*")] == []
+    assert [entry.name for entry in (path.parent / ".warehouse").glob("scratch.*")] == []
     for number in (4, 5, 6, 7):
         shows(path, number)
     put(path, 8)
@@ -289,7 +289,7 @@ def test_where_there_is_no_room_it_is_said(path: Path, tmp_path: Path) -> None:
         said = r"Snapshot 1 is kept as .* GB cannot be made .*: No space left.*\n.*\nMake room"
         with pytest.raises(WarehouseError, match=said):
             open_snapshot(small / "data" / path.name, 1)
-        assert [*(small / "data" / ".warehouse").glob("rebuilt.*")] == []
+        assert [*(small / "data" / ".warehouse").glob("scratch.*")] == []
         (small / "filler").unlink()
         shows(small / "data" / path.name, 1)
 
@@ -333,12 +333,12 @@ def test_what_a_killed_process_left_that_made_one_whole(path: Path) -> None:
     assert process.stdout and process.stdout.readline() == b"begun\n"
     house = path.parent / ".warehouse"
     put(path, 7)
-    assert len([*house.glob("rebuilt.*")]) == 1, "it is still being made"
+    assert len([*house.glob("scratch.*")]) == 1, "it is still being made"
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
     put(path, 8)
-    assert [*house.glob("rebuilt.*")] == []
+    assert [*house.glob("scratch.*")] == []
 
 
 # With everything else at the same time.
@@ -424,7 +424,7 @@ def test_a_diff_that_walks_back_makes_one_file(path: Path, monkeypatch: pytest.M
     assert len(made) == 6 and made[0] > 40
     assert max(made[1:]) < 12, made
     assert [one.number for one in kept(path) if one.file.exists()] == [7, 8, 9]
-    assert [*(path.parent / ".warehouse").glob("rebuilt.*")] == []
+    assert [*(path.parent / ".warehouse").glob("scratch.*")] == []
 
 
 def test_a_warehouse_of_an_earlier_version(path: Path) -> None:

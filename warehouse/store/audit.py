@@ -6,8 +6,8 @@ was written. It is passed over while its asset is not in the file: there is noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
@@ -18,7 +18,8 @@ from warehouse.errors import SAFE, WarehouseError
 from warehouse.project.check_files import BLOCK, severity
 from warehouse.project.project import Project
 from warehouse.project.view_files import View
-from warehouse.store import preview, side_by_side, snapshots
+from warehouse.store import little_memory, preview, snapshots
+from warehouse.store.little_memory import why_not_computed
 from warehouse.store.snapshots import Snapshot
 from warehouse.store.views import relations, stored_versions
 
@@ -59,12 +60,16 @@ class Verdict:
 
 
 def judge(engine: Engine, check: View) -> Verdict:
-    """Count the rows that a check selects, and show the first ones."""
+    """Count the rows that a check selects, and show the first ones.
+
+    Raises:
+        duckdb.Error: the disk is full.
+    """
     try:
         count = rows_of(engine, check.sql)
         return Verdict(check, count, preview.first_rows(engine, check.sql) if count else "")
     except (duckdb.Error, WarehouseError) as error:
-        return Verdict(check, None, error=str(error).splitlines()[0])
+        return Verdict(check, None, error=why_not_computed(error))
 
 
 def verdicts(
@@ -88,7 +93,7 @@ def verdicts(
         return []
     with opened(staged) as connection:
         touched = {*written, *changed_views(current, connection)}
-        return verdicts_on(connection, project, checks, touched)
+        return verdicts_on(connection, project, checks, touched, relations(connection))
 
 
 def verdicts_on(
@@ -96,16 +101,17 @@ def verdicts_on(
     project: Project,
     checks: Iterable[View],
     touched: Collection[str],
+    held: Collection[str],
 ) -> list[Verdict]:
     """Run those checks that a write concerns.
 
     Args:
-        connection: To the staged file, see `opened`.
+        connection: Finds what is in the staged file by its name.
         project: All files.
         checks: Of which.
         touched: The tables that were written, and the views whose text changed.
+        held: All tables and views in the staged file.
     """
-    held = relations(connection)
     return [
         judge(connection, check)
         for check in checks
@@ -114,9 +120,16 @@ def verdicts_on(
     ]
 
 
-def opened(staged: Snapshot) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-    """Open a file that is not published yet, in little memory."""
-    return side_by_side.in_little_memory(str(staged.file), read_only=True)
+@contextmanager
+def opened(staged: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a file that is not published yet, in little memory.
+
+    Raises:
+        WarehouseError: there is no room for temporary files.
+    """
+    folder = staged.file.parent.parent
+    with little_memory.opened(folder, str(staged.file), read_only=True) as (connection, _):
+        yield connection
 
 
 def changed_views(current: Snapshot | None, staged: duckdb.DuckDBPyConnection) -> set[str]:

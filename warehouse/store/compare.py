@@ -68,10 +68,12 @@ def by_key(
     columns: Sequence[Column],
     key: Sequence[Column],
     repeated: int,
+    *,
+    examples: bool,
 ) -> Rows:
     """Compare the rows whose key stands in no snapshot twice, in one join that stores no row.
 
-    The smallest keys for each column that differs go into the table `shown`, for `examples`.
+    For `examples`, the smallest keys for each column that differs go into the table `shown`.
     """
     others = [column for column in columns if column not in key]
     old, new = (
@@ -87,7 +89,7 @@ def by_key(
         *(f"count(*) FILTER ({both} AND {column.differs})" for column in others),
         *(
             f"min(struct_pack({of}), {EXAMPLES}) FILTER ({both} AND {column.differs})"
-            for column in others
+            for column in (others if examples else ())
         ),
     ]
     differs = ["o.here IS NULL", "n.here IS NULL", *(column.differs for column in others)]

@@ -9,6 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import duckdb
+
 from warehouse.errors import WarehouseError
 from warehouse.store import compare, rebuild, side_by_side
 from warehouse.store.diff_text import text
@@ -144,20 +146,41 @@ def between(
             todo="`just history` lists what is kept.",
         )
     with side_by_side.attached(old, new, whole) as connection:
-        before, after, absent = side_by_side.take(connection, old, new, table)
-        columns = side_by_side.common_columns(connection, before, after)
-        key = _named(table, columns, names) if names else compare.default_key(connection, columns)
-        repeated = compare.note_repeated(connection, key) if key else 0
-        shown: list[Example] = []
-        parts: list[compare.Rows] = []
-        if key is not None:
-            rows = compare.by_key(connection, columns, key, repeated)
-            shown = [
-                Example(*example) for example in compare.examples(connection, columns, key, rows)
-            ]
-            parts.append(rows)
-        if key is None or repeated:
-            parts.append(compare.as_wholes(connection, columns, key or ()))
+        return difference(connection, old, new, table, names)
+
+
+def difference(
+    connection: duckdb.DuckDBPyConnection,
+    old: Snapshot,
+    new: Snapshot,
+    table: str,
+    names: Sequence[str] | None = None,
+    *,
+    examples: bool = True,
+) -> Difference:
+    """Compare a table or view of two snapshots that are attached, see `diff`.
+
+    Args:
+        connection: See `side_by_side.attached`; used for nothing else.
+        old, new: The snapshots.
+        table: Or view.
+        names: The columns that tell rows apart.
+        examples: Whether values are shown that changed.
+    """
+    before, after, absent = side_by_side.take(connection, old, new, table)
+    columns = side_by_side.common_columns(connection, before, after)
+    key = _named(table, columns, names) if names else compare.default_key(connection, columns)
+    repeated = compare.note_repeated(connection, key) if key else 0
+    shown: list[Example] = []
+    parts: list[compare.Rows] = []
+    if key is not None:
+        rows = compare.by_key(connection, columns, key, repeated, examples=examples)
+        if examples:
+            found = compare.examples(connection, columns, key, rows)
+            shown = [Example(*example) for example in found]
+        parts.append(rows)
+    if key is None or repeated:
+        parts.append(compare.as_wholes(connection, columns, key or ()))
     return Difference(
         table=table,
         old=old.number,

@@ -29,6 +29,9 @@ _ADVICE = {
 }
 """What to do, by the system's words for an error. All of them may also move the warehouse."""
 
+_NO_ROOM = "No space left|max_temp_directory_size"
+_FULL = f"{_NO_ROOM}|Disk quota exceeded|File too large"
+
 _IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP)
 
 
@@ -59,6 +62,11 @@ def _is_of_the_disk(error: duckdb.Error) -> bool:
     )
 
 
+def is_full(error: Exception) -> bool:
+    """Whether a file system, or a quota, has no room left."""
+    return bool(re.search(_FULL, str(error)))
+
+
 def _unwritable(path: Path, error: Exception) -> WarehouseError:
     text = next(iter(str(error).splitlines()), type(error).__name__)
     return WarehouseError(
@@ -71,7 +79,7 @@ def _advice(path: Path, error: Exception, text: str) -> str:
     for words, advice in _ADVICE.items():
         if words in text:
             return f"{advice}, {elsewhere}"
-    if re.search(r"No space left|max_temp_directory_size", text):
+    if re.search(_NO_ROOM, text):
         return f"{_room(path)}, {elsewhere}"
     if isinstance(error, duckdb.OutOfMemoryException):
         return "Raise WAREHOUSE_MEMORY_LIMIT, and run again"

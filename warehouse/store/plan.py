@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import duckdb
 
 from warehouse.errors import WarehouseError
 from warehouse.project.project import Project
-from warehouse.store import audit, diff, snapshots
+from warehouse.store import audit, diff, side_by_side, snapshots, view_rows
+from warehouse.store.little_memory import why_not_computed
 from warehouse.store.snapshots import Snapshot
 from warehouse.store.views import kinds
 
@@ -43,8 +45,8 @@ class Change:
     def equal(self) -> bool:
         """Whether nothing would change."""
         columns = self.columns_added or self.columns_removed or self.columns_retyped
-        there = (self.rows_before is None) == (self.rows_after is None)
-        return there and not (self.added or self.removed or self.changed or columns or self.error)
+        stays = (self.rows_before is None) == (self.rows_after is None)
+        return stays and not (self.added or self.removed or self.changed or columns or self.error)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,9 @@ def make(
         written: The tables that the run wrote.
         current: What everyone reads; None before the first write.
         staged: What would be published.
+
+    Raises:
+        WarehouseError: there is no room for temporary files.
     """
     before: dict[str, str] = {}
     if current:
@@ -83,69 +88,56 @@ def make(
     with audit.opened(staged) as connection:
         after = kinds(connection)
         touched = {*written, *audit.changed_views(current, connection)}
-        names = [
-            name
-            for name in (*project.by_name, *(view.name for view in project.views))
-            if name in after and audit.touches(name, project, touched)
-        ]
-        others = [name for name in sorted(written) if name not in names and name in after]
-        counted = {name: _count(connection, name) for name in (*names, *others)}
-        found = audit.verdicts_on(connection, project, project.checks, touched)
-    changes = [
-        _change(project, name, after[name], rows, current if name in before else None, staged)
-        for name, rows in counted.items()
+    names = [
+        name
+        for name in (*project.by_name, *(view.name for view in project.views))
+        if name in after and audit.touches(name, project, touched)
     ]
-    gone = [name for name in before if name not in after]
-    if gone and current:
-        with snapshots.open_file(current.file) as connection:
-            changes += [_removed(name, before[name], _count(connection, name)) for name in gone]
+    others = [name for name in sorted(written) if name not in names and name in after]
+    removed = [name for name in before if name not in after]
+    with side_by_side.attached(current, staged) as connection:
+        # In the order of the views: each reads the rows of those before it.
+        changes = [
+            _change(connection, project, name, before.get(name), after.get(name), current, staged)
+            for name in (*names, *others, *removed)
+        ]
+        view_rows.search(connection, side_by_side.CATALOGS["new"])
+        found = audit.verdicts_on(connection, project, project.checks, touched, after)
     return Plan(changes, found)
 
 
-def _count(connection: duckdb.DuckDBPyConnection, name: str) -> int | str:
-    """Return how many rows a table or view has, or why they cannot be computed."""
-    try:
-        return snapshots.rows(connection, name)
-    except duckdb.Error as error:
-        return _first_line(error)
-
-
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).splitlines()[0]
-
-
-def _removed(name: str, kind: str, rows: int | str) -> Change:
-    if isinstance(rows, str):
-        return Change(name, kind, error=rows)
-    return Change(name, kind, rows_before=rows, removed=rows)
-
-
 def _change(
+    connection: duckdb.DuckDBPyConnection,
     project: Project,
     name: str,
-    kind: str,
-    rows: int | str,
+    before: str | None,
+    after: str | None,
     current: Snapshot | None,
     staged: Snapshot,
 ) -> Change:
     """Return what becomes of a table or view.
 
     Args:
+        connection: See `side_by_side.attached`.
         project: All files.
         name: Its name.
-        kind: Which of both it is.
-        rows: How many there would be, or why they cannot be computed.
-        current: What everyone reads; None if it is not there.
+        before: Whether everyone reads a table or a view of that name; None: neither.
+        after: The same of what would be published.
+        current: What everyone reads.
         staged: What would be published.
     """
-    if isinstance(rows, str):
-        return Change(name, kind, error=rows)
-    if current is None:
-        return Change(name, kind, rows_after=rows, added=rows)
+    kind = after or before or ""
     try:
-        found = _difference(project, name, current, staged)
+        if before is None:
+            rows = side_by_side.rows(connection, "new", name)
+            return Change(name, kind, rows_after=rows, added=rows)
+        if after is None or current is None:
+            rows = side_by_side.rows(connection, "old", name)
+            return Change(name, kind, rows_before=rows, removed=rows)
+        found = _difference(connection, project, name, current, staged)
+        rows = side_by_side.rows(connection, "new", name)
     except duckdb.Error as error:
-        return Change(name, kind, error=_first_line(error))
+        return Change(name, kind, error=why_not_computed(error))
     return Change(
         name,
         kind,
@@ -162,13 +154,15 @@ def _change(
 
 
 def _difference(
-    project: Project, name: str, current: Snapshot, staged: Snapshot
+    connection: duckdb.DuckDBPyConnection,
+    project: Project,
+    name: str,
+    current: Snapshot,
+    staged: Snapshot,
 ) -> diff.Difference:
     """Compare by the key that the source's file names, or by the one that is found."""
-    key = project.by_name[name].key if name in project.by_name else None
-    if key:
-        try:
-            return diff.between(current, staged, name, key)
-        except WarehouseError:  # a column of it is new, or goes
-            pass
-    return diff.between(current, staged, name)
+    named = project.by_name[name].key if name in project.by_name else None
+    for key in (named, None) if named else (None,):
+        with connection.cursor() as own, suppress(WarehouseError):  # a column of it is new, or goes
+            return diff.difference(own, current, staged, name, key, examples=False)
+    raise AssertionError("without a key, nothing is missing")

@@ -14,7 +14,7 @@ from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
-from warehouse.store import blocks, delta, durable, rebuild, spare
+from warehouse.store import blocks, delta, durable, scratch, spare
 from warehouse.store.snapshots import FILE, snapshot_folders
 from warehouse.store.tampering import SEAL, is_changed
 
@@ -51,7 +51,7 @@ def prune(folder: Path, keep: Collection[int], *, cloned: bool, spare_one: bool)
         if one != lend or blocks.noted(one / FILE) is None:
             with suppress(OSError):
                 durable.remove(one / FILE)
-    rebuild.remove_leftovers(folder)
+    scratch.remove_leftovers(folder)
     if lend is None and spare_one and gone:
         spare.keep(folder, gone)
         return

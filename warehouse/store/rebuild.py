@@ -8,25 +8,16 @@ there, it is made in a temporary folder, and gone as soon as it was opened.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from warehouse.errors import WarehouseError
-from warehouse.store import blocks, delta, durable
+from warehouse.store import blocks, delta, durable, scratch
 from warehouse.store.snapshots import FILE, Snapshot, snapshot_folders
 from warehouse.store.tampering import SEAL
-
-LEAD = "rebuilt."
-"""How a file is called while it is made. Whoever makes it holds a lock on it."""
-
-_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class GoneError(Exception):
@@ -46,11 +37,12 @@ def whole(snapshot: Snapshot) -> Iterator[Path]:
         yield file
         return
     with _scratch(snapshot) as made:
+        beside = made.parent.parent == file.parent.parent
         with made.open("r+b") as writing, _errors_for_people(snapshot, made):
             fill(file, writing.fileno())
-            if made.parent == file.parent.parent:
+            if beside:
                 os.fsync(writing.fileno())
-        if made.parent != file.parent.parent:
+        if not beside:
             yield made
             return
         made.chmod(0o444)
@@ -153,31 +145,12 @@ def _fill(file: Path, reader: delta.Reader, target: int, there: Sequence[bytes])
 def _scratch(snapshot: Snapshot) -> Iterator[Path]:
     """Yield a new file, which is gone at the end if it still has its name.
 
-    It lies beside the snapshots, if somebody may write there.
+    It lies beside the snapshots, if this process may write there.
     """
-    snapshots = snapshot.file.parent.parent
-    file = snapshots / (LEAD + secrets.token_hex(8))
-    with ExitStack() as opened:
-        try:
-            lock = opened.enter_context(file.open("xb"))
-        except OSError as error:
-            if error.errno not in _READ_ONLY:
-                raise _no_room(snapshot, snapshots, error) from None
-            folder = opened.enter_context(TemporaryDirectory(prefix="warehouse-snapshot-"))
-            file = Path(folder) / FILE
-            file.touch()
-        else:
-            opened.callback(durable.remove, file)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with scratch.folder(snapshot.file.parent.parent) as folder:
+        file = folder / FILE
+        file.touch()
         yield file
-
-
-def remove_leftovers(snapshots: Path) -> None:
-    """Remove what killed processes left that made a snapshot whole."""
-    for file in snapshots.glob(f"{LEAD}*"):
-        with suppress(OSError), file.open("rb") as left:
-            fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            durable.remove(file)
 
 
 @contextmanager
@@ -185,7 +158,7 @@ def _errors_for_people(snapshot: Snapshot, made: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _no_room(snapshot, made.parent, error) from None
+        raise _no_room(snapshot, made.parent.parent, error) from None
 
 
 def _state(file: Path) -> set[str]:

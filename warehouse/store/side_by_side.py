@@ -1,7 +1,7 @@
 """A table in two snapshots, opened side by side, and the columns that both have.
 
-Both files are attached, read-only, to a DuckDB in memory. A view of an attached file reads the
-tables of that file, whatever else is attached.
+Both files are attached, read-only, to a DuckDB in memory. The rows of a view are computed once for
+each of them.
 """
 
 from __future__ import annotations
@@ -11,21 +11,19 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 
 from warehouse.errors import WarehouseError
 from warehouse.project.quoting import literal, quoted
-from warehouse.store import rebuild
+from warehouse.store import little_memory, rebuild, view_rows
 from warehouse.store.snapshots import Snapshot
+from warehouse.store.staging import CATALOG
 from warehouse.store.tampering import warn, without_log
 
-MEMORY_LIMIT = "500MB"
-"""What does not fit is spilled: with 5,000,000 rows of 12 columns that takes a second more."""
-
-SMALL = 100_000
-"""A view of so many rows is computed once; a larger one each time, for it would be spilled."""
+CATALOGS = {"old": "old", "new": CATALOG}
+"""What the two snapshots are called in DuckDB. The new one has the name that it has when somebody
+opens its file: a check may say it."""
 
 
 @dataclass(frozen=True)
@@ -71,55 +69,32 @@ class Pruned(Exception):
 
 
 @contextmanager
-def in_little_memory(
-    database: str = ":memory:", *, read_only: bool = False
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB that spills what does not fit into `MEMORY_LIMIT`.
-
-    Args:
-        database: A file, or one in memory.
-        read_only: Whether the file may not be written.
-    """
-    with (
-        TemporaryDirectory(prefix="warehouse-spill-") as spill,
-        duckdb.connect(
-            database,
-            read_only=read_only,
-            config={
-                "memory_limit": MEMORY_LIMIT,
-                "temp_directory": spill,
-                "python_enable_replacements": False,
-            },
-        ) as connection,
-    ):
-        # A column that became a TIMESTAMPTZ is compared with the UTC that it was, and the days of a
-        # TIMESTAMP are those of UTC, wherever this runs.
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
-
-
-@contextmanager
 def attached(
-    old: Snapshot,
+    old: Snapshot | None,
     new: Snapshot,
     whole: Callable[[Snapshot], AbstractContextManager[Path]] = rebuild.whole,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a DuckDB in which the two snapshots are called `old` and `new`.
+    """Open a DuckDB in which the two snapshots have the names of `CATALOGS`.
 
     Args:
-        old, new: The snapshots.
+        old, new: The snapshots; without an old one there is only the other.
         whole: Makes the old one whole if it is not, see `rebuild.whole`.
 
     Raises:
         Pruned: one of them was, a moment ago.
+        WarehouseError: there is no room for temporary files.
     """
-    with in_little_memory() as connection:
+    snapshots = new.file.parent.parent
+    with little_memory.opened(snapshots) as (connection, folder):
         connection.execute("SET preserve_insertion_order = false")
-        for name, snapshot, opened in (("old", old, whole), ("new", new, rebuild.whole)):
+        for side, snapshot, opened in (("old", old, whole), ("new", new, rebuild.whole)):
+            if snapshot is None:
+                continue
             try:
                 with opened(snapshot) as file:
                     connection.execute(
-                        f"ATTACH {literal(str(without_log(file.resolve())))} AS {name} (READ_ONLY)"
+                        f"ATTACH {literal(str(without_log(file.resolve())))} AS {CATALOGS[side]} "
+                        "(READ_ONLY)"
                     )
             except rebuild.GoneError:
                 raise Pruned from None
@@ -128,6 +103,7 @@ def attached(
                     raise
                 raise Pruned from None
             warn(snapshot.number, snapshot.file)
+            view_rows.attach(connection, CATALOGS[side], folder)
         yield connection
 
 
@@ -153,14 +129,32 @@ def take(
     return before or after or {}, after or before or {}, absent
 
 
+def rows(connection: duckdb.DuckDBPyConnection, side: str, name: str) -> int:
+    """Return how many rows a table or view has in the old or the new snapshot.
+
+    Raises:
+        duckdb.Error: a view cannot be computed.
+    """
+    source = _source(connection, side, name, is_view=_names(connection, side)[name])
+    ((found,),) = connection.execute(f"SELECT count(*) FROM {source}").fetchall()
+    return int(found)
+
+
+def _source(connection: duckdb.DuckDBPyConnection, side: str, name: str, *, is_view: bool) -> str:
+    """Return the table in which the rows of a table or view are, as it is written in SQL."""
+    if is_view:
+        return view_rows.store(connection, CATALOGS[side], name)
+    return f"{CATALOGS[side]}.main.{quoted(name)}"
+
+
 def _names(connection: duckdb.DuckDBPyConnection, side: str) -> dict[str, bool]:
     """Return the tables and views of a side, and which of them are views."""
     return dict(
         connection.execute(
-            "SELECT table_name, false FROM duckdb_tables() WHERE database_name = $side UNION ALL "
-            "SELECT view_name, true FROM duckdb_views() WHERE database_name = $side "
+            "SELECT table_name, false FROM duckdb_tables() WHERE database_name = $name UNION ALL "
+            "SELECT view_name, true FROM duckdb_views() WHERE database_name = $name "
             "AND NOT internal",
-            {"side": side},
+            {"name": CATALOGS[side]},
         ).fetchall()
     )
 
@@ -170,13 +164,9 @@ def _take(connection: duckdb.DuckDBPyConnection, side: str, table: str) -> dict[
     table = {name.lower(): name for name in is_view}.get(table.lower(), table)
     if table not in is_view:
         return None
-    rows, source = f"{side}_rows", f"{side}.main.{quoted(table)}"
-    kind = "VIEW"
-    if is_view[table]:
-        ((count,),) = connection.execute(f"SELECT count(*) FROM {source}").fetchall()
-        kind = "TABLE" if count <= SMALL else "VIEW"
-    connection.execute(f"CREATE TEMP {kind} {rows} AS FROM {source}")
-    described = connection.execute(f"DESCRIBE {rows}").fetchall()
+    source = _source(connection, side, table, is_view=is_view[table])
+    connection.execute(f"CREATE TEMP VIEW {side}_rows AS FROM {source}")
+    described = connection.execute(f"DESCRIBE {side}_rows").fetchall()
     return {name: type_ for name, type_, *_ in described}
 
 
