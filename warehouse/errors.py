@@ -36,6 +36,8 @@ def printable(text: str) -> str:
     Terminals obey escape sequences, and show letters in another order after some of Unicode's
     format characters (https://trojansource.codes): who sends an error text is not to do either.
     """
+    if text.isprintable():
+        return text
     return "".join(
         character if _shows(character) else _written_out(character) for character in text
     )

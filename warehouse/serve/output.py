@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Protocol
 
 from warehouse.errors import WarehouseError
 from warehouse.project.quoting import literal, quoted
@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
 
 CHUNK_BYTES = 1 << 16
+
+
+class Out(Protocol):
+    """What takes a result as bytes: a file, stdout, or a pager."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take some of it."""
+
+    def flush(self) -> object:
+        """Pass on what was taken."""
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -112,7 +122,7 @@ def stream(
     connection: duckdb.DuckDBPyConnection,
     relation: duckdb.DuckDBPyRelation,
     format_: str,
-    out: BinaryIO,
+    out: Out,
 ) -> None:
     """Write a result to a stream as it comes, through a pipe: DuckDB can only open paths.
 

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.lexers import PygmentsLexer
 from pygments.lexers.sql import SqlLexer
 
+from warehouse.console.terminal import say
 from warehouse.errors import WarehouseError
+from warehouse.project.quoting import literal
 from warehouse.serve import queries
 from warehouse.serve.query_errors import no_table
-from warehouse.serve.shell_looks import Looks
+from warehouse.serve.shell_completion import ShellCompleter, names_of
+from warehouse.serve.shell_looks import STYLE, Looks
 from warehouse.store import history, snapshots
 
 HELP = """\
@@ -34,10 +33,16 @@ SQL ends with a semicolon and may take several lines.
 .quit        leave, as Ctrl-D, exit and quit do
 Tab completes. Ctrl-C clears the line, and stops a query that runs."""
 
+_TABLES = """\
+SELECT table_name AS name, 'table' AS kind, comment FROM duckdb_tables()
+UNION ALL SELECT view_name, 'view', comment FROM duckdb_views() WHERE NOT internal ORDER BY ALL"""
+_COLUMNS = """\
+SELECT column_name AS "column", data_type AS type, comment FROM duckdb_columns()
+WHERE table_name = {table} ORDER BY column_index"""
+
 LEAVING = {".quit", ".exit", "quit", "exit"}
 
 Show = Callable[[duckdb.DuckDBPyRelation], None]
-_TABLE_FOLLOWS = re.compile(r"\b(from|join|describe|summarize)\s+(\w+\s*,\s*)*$", re.I)
 
 
 @dataclass
@@ -69,63 +74,6 @@ class Newest:
             self._connection = None
 
 
-@dataclass(frozen=True)
-class Names:
-    """What can be completed."""
-
-    keywords: Sequence[str] = ()
-    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    functions: Sequence[str] = ()
-
-    def after(self, text: str, before: str = "") -> list[str]:
-        """Return the names that may follow: behind FROM and JOIN the tables, else first the columns
-        of the tables that are mentioned.
-
-        Args:
-            text: All that was typed.
-            before: What stands before the word that is typed.
-        """
-        if _TABLE_FOLLOWS.search(before):
-            return list(self.columns)
-        words = set(re.findall(r"\w+", text.lower()))
-        mentioned = [table for table in self.columns if table.lower() in words] or self.columns
-        columns = dict.fromkeys(name for table in mentioned for name in self.columns[table])
-        return [*columns, *self.columns, *self.keywords, *self.functions]
-
-
-def names_of(connection: duckdb.DuckDBPyConnection) -> Names:
-    """Return the keywords, and the tables and views with their columns."""
-    columns: dict[str, list[str]] = {}
-    for table, column in connection.execute(
-        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal "
-        "ORDER BY table_name, column_index"
-    ).fetchall():
-        columns.setdefault(table, []).append(column)
-    keywords = connection.execute(
-        "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
-    ).fetchall()
-    more = ("join", "left", "describe", "summarize", "pivot", "show", "tables", "between", "over")
-    functions = connection.execute(
-        "SELECT DISTINCT function_name FROM duckdb_functions() "
-        "WHERE regexp_full_match(function_name, '[a-z][a-z0-9_]+') ORDER BY ALL"
-    ).fetchall()
-    words = [*(word for (word,) in keywords), *more]
-    return Names(words, columns, [name for (name,) in functions if name not in words])
-
-
-class _Completer(Completer):
-    def __init__(self) -> None:
-        self.names = Names()
-
-    def get_completions(self, document: Document, _: CompleteEvent) -> Iterable[Completion]:
-        word = document.get_word_before_cursor(pattern=re.compile(r"\w+"))
-        if word:
-            before = document.text_before_cursor[: -len(word)]
-            for name in self.names.after(document.text, before):
-                if name.lower().startswith(word.lower()) and name != word:
-                    yield Completion(name, start_position=-len(word))
-
-
 def run(path: Path, show: Show) -> None:
     """Read and answer until the person leaves.
 
@@ -134,10 +82,12 @@ def run(path: Path, show: Show) -> None:
     """
     newest = Newest(path)
     newest.connect()
-    completer = _Completer()
+    completer = ShellCompleter()
     looks = Looks(show)
     prompt: PromptSession[str] = PromptSession(
         lexer=PygmentsLexer(SqlLexer),
+        style=STYLE,
+        include_default_pygments_style=False,
         completer=completer,
         history=_history(),
         multiline=Condition(lambda: not complete(prompt.default_buffer.text)),
@@ -159,9 +109,9 @@ def run(path: Path, show: Show) -> None:
                 if text:
                     _answer(newest, text, looks)
             except KeyboardInterrupt:
-                print("Stopped.", file=sys.stderr)
+                say("Stopped.")
             except WarehouseError as error:
-                print(error, file=sys.stderr)
+                say(str(error))
     finally:
         newest.close()
 
@@ -180,10 +130,7 @@ def _answer(newest: Newest, text: str, looks: Looks) -> None:
     before = newest.number
     connection = newest.connect()
     if newest.number != before:
-        print(
-            f"Snapshot {newest.number} is new; temporary tables and settings went with {before}.",
-            file=sys.stderr,
-        )
+        say(f"Snapshot {newest.number} is new; temporary tables and settings went with {before}.")
     if text.startswith("."):
         _command(connection, text, looks)
         return
@@ -196,7 +143,6 @@ def _answer(newest: Newest, text: str, looks: Looks) -> None:
 def _command(connection: duckdb.DuckDBPyConnection, text: str, looks: Looks) -> None:
     command, _, name = text.partition(" ")
     name = name.strip().rstrip(";")
-    show = looks.show
     if command == ".help":
         print(HELP)
     elif command == ".mode":
@@ -204,24 +150,14 @@ def _command(connection: duckdb.DuckDBPyConnection, text: str, looks: Looks) -> 
     elif command == ".timer":
         looks.time(name)
     elif command == ".tables":
-        show(
-            connection.sql(
-                "SELECT table_name AS name, 'table' AS kind, comment FROM duckdb_tables() "
-                "UNION ALL SELECT view_name, 'view', comment FROM duckdb_views() "
-                "WHERE NOT internal ORDER BY ALL"
-            )
-        )
+        looks.print(connection, connection.sql(_TABLES), "table")
     elif command == ".schema":
+        asked = name.strip('"').replace('""', '"')
         tables = {table.lower(): table for table in names_of(connection).columns}
-        if name.lower() not in tables:
-            raise no_table(name or "of no name", list(tables.values()))
-        show(
-            connection.sql(
-                'SELECT column_name AS "column", data_type AS type, comment FROM duckdb_columns() '
-                "WHERE table_name = ? ORDER BY column_index",
-                params=[tables[name.lower()]],
-            )
-        )
+        if asked.lower() not in tables:
+            raise no_table(asked or "of no name", list(tables.values()))
+        columns = connection.sql(_COLUMNS.format(table=literal(tables[asked.lower()])))
+        looks.print(connection, columns, "table")
     else:
         raise WarehouseError(f"There is no command {text}.", todo=".help lists them.")
 

@@ -6,17 +6,35 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import duckdb
+from prompt_toolkit.styles import Style
 
+from warehouse.console.pager import find_pager, paged
 from warehouse.errors import WarehouseError, printable
 from warehouse.serve import queries
-from warehouse.serve.output import COPIED, as_markdown, distinct, keep_flat, stream
+from warehouse.serve.output import COPIED, Out, as_markdown, distinct, keep_flat, stream
+from warehouse.serve.text_table import fetched, write_table
+
+STYLE = Style.from_dict(
+    {
+        "pygments.keyword": "bold",
+        "pygments.operator.word": "bold",
+        "pygments.literal.string": "ansimagenta",
+        "pygments.literal.number": "ansired",
+        "pygments.comment": "dim",
+        "completion-menu": "noinherit reverse",
+        "completion-menu.completion.current": "noinherit noreverse bold underline",
+        "scrollbar.background": "noinherit reverse",
+        "scrollbar.button": "noinherit noreverse",
+        "aborting": "noinherit dim",
+        "exiting": "noinherit dim",
+    }
+)
+"""The terminal's own colours, and of these the ones that are readable on dark and on light."""
 
 MODES = ("table", "line", "csv", "json", "markdown")
-_ROWS = 1_000
-"""So many are fetched at a time, of a result of any size."""
 
 
 @dataclass
@@ -32,6 +50,7 @@ class Looks:
     show: Callable[[duckdb.DuckDBPyRelation], None]
     mode: str = "table"
     timing: bool = False
+    _written: float | None = field(default=None, init=False)
 
     def choose(self, mode: str) -> None:
         """Show rows in another way from now on.
@@ -55,45 +74,81 @@ class Looks:
 
     @contextmanager
     def timed(self) -> Iterator[None]:
-        """Say how long a `with` took, if that is wanted."""
-        began = time.perf_counter()
+        """Say how long a `with` took, without the time in the pager, if that is wanted."""
+        began, self._written = time.perf_counter(), None
         yield
         if self.timing:
-            print(f"{time.perf_counter() - began:.3f} s", file=sys.stderr)
+            print(f"{(self._written or time.perf_counter()) - began:.3f} s", file=sys.stderr)
 
     def print(
-        self, connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        relation: duckdb.DuckDBPyRelation,
+        mode: str | None = None,
     ) -> None:
-        """Print rows: in the mode `table` as many as fit, else all."""
-        if self.mode in COPIED:
-            keep_flat(connection)
-            try:
-                stream(connection, relation, self.mode, sys.stdout.buffer)
-            finally:
-                connection.execute("RESET threads")
-                connection.execute("RESET async_threads")
-            return
-        ways: dict[str, Callable[[duckdb.DuckDBPyRelation], None]] = {
-            "table": self.show,
-            "line": lambda it: _lines(connection, it),
-            "markdown": lambda it: print(as_markdown(it)),
-        }
-        queries.interruptible(connection, lambda: ways[self.mode](relation))
+        """Show all rows, in a pager if they are more than the screen shows.
+
+        Where there is no pager the mode `table` shows as many as fit.
+
+        Args:
+            connection: Where the rows come from.
+            relation: The rows.
+            mode: None for the one that was chosen.
+        """
+        mode, pager = mode or self.mode, find_pager()
+        if pager is not None:
+            with paged(pager, connection.interrupt) as out:
+                _write(connection, relation, mode, out)
+                self._written = time.perf_counter()
+        elif mode == "table":
+            queries.interruptible(connection, lambda: self.show(relation))
+        else:
+            sys.stdout.flush()
+            _write(connection, relation, mode, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
 
 
-def _lines(connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation) -> None:
-    """Print a line for each value, and an empty one behind each row."""
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    relation: duckdb.DuckDBPyRelation,
+    mode: str,
+    out: Out,
+) -> None:
+    """Write all rows in a mode."""
+    if mode in COPIED:
+        keep_flat(connection)
+        try:
+            stream(connection, relation, mode, out)
+        finally:
+            connection.execute("RESET threads")
+            connection.execute("RESET async_threads")
+        return
+    ways: dict[str, Callable[[], None]] = {
+        "table": lambda: write_table(connection, relation, out),
+        "line": lambda: _write_lines(connection, relation, out),
+        "markdown": lambda: _write_markdown(relation, out),
+    }
+    queries.interruptible(connection, ways[mode])
+
+
+def _write_lines(
+    connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, out: Out
+) -> None:
+    """Write a line for each value, and an empty one behind each row."""
     names = distinct(relation.columns)
     wide = max(map(len, names))
-    texts = relation.project(
-        ", ".join(f"CAST(#{number} AS VARCHAR)" for number, _ in enumerate(names, 1))
-    )
-    result = connection.execute(texts.sql_query())
-    while rows := result.fetchmany(_ROWS):
-        for row in rows:
-            for name, value in zip(names, row, strict=True):
-                print(f"{name:>{wide}} = {'NULL' if value is None else printable(value)}")
-            print()
+    for rows in fetched(connection, relation):
+        lines = [
+            f"{name:>{wide}} = {'NULL' if value is None else printable(value)}\n"
+            + ("\n" if name == names[-1] else "")
+            for row in rows
+            for name, value in zip(names, row, strict=True)
+        ]
+        out.write("".join(lines).encode())
+
+
+def _write_markdown(relation: duckdb.DuckDBPyRelation, out: Out) -> None:
+    out.write(f"{as_markdown(relation)}\n".encode())
 
 
 def _listed(names: tuple[str, ...]) -> str:
