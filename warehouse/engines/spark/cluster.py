@@ -1,0 +1,365 @@
+"""A Spark cluster on this machine: a master, workers and a Connect server, on loopback only.
+
+They run from a `pyspark` outside this environment (456 MB) and end with the process that started
+them, however that ends.
+
+https://spark.apache.org/docs/latest/spark-standalone.html
+https://spark.apache.org/docs/latest/configuration.html
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from warehouse.errors import WarehouseError
+from warehouse.settings import REPOSITORY
+
+HOST = "127.0.0.1"
+CONNECT_PORT = 15002
+"""Spark Connect's own: https://spark.apache.org/docs/latest/spark-connect-overview.html"""
+START_SECONDS = 120
+STOP_SECONDS = 10
+JAVA_RELEASE = 17
+"""The oldest that Spark 4 runs on."""
+JDBC_JAR = Path("/usr/share/java/mariadb-java-client.jar")
+"""Where Debian's libmariadb-java puts MariaDB's driver."""
+
+_CONNECT_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
+_MASTER_CLASS = "org.apache.spark.deploy.master.Master"
+_WORKER_CLASS = "org.apache.spark.deploy.worker.Worker"
+_MADE = ".servers/spark/lib/python3*/site-packages/pyspark"
+_TICK_SECONDS = 0.1
+_REGISTERED = "registered with master"
+"""What a worker logs: https://github.com/apache/spark, Worker.scala"""
+
+_LOG_SETTINGS = """\
+rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %p %c{1}: %m%n%ex
+logger.deploy.name = org.apache.spark.deploy
+logger.deploy.level = info
+"""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a cluster is.
+
+    Attributes:
+        workers: How many; each runs one executor, in a process of its own.
+        cores: Of each worker.
+        memory: Of each worker, in MB.
+    """
+
+    workers: int = 2
+    cores: int = 1
+    memory: int = 2048
+
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        each = f"{self.cores} core{'s' * (self.cores != 1)} and {self.memory:,} MB"
+        if self.workers == 1:
+            return f"1 worker with {each}"
+        return f"{self.workers} workers with {each} each"
+
+
+@dataclass
+class Cluster:
+    """A cluster that runs.
+
+    Attributes:
+        port: That of its Connect server.
+        folder: Holds everything that it writes.
+        processes: By the names of their logs.
+    """
+
+    port: int
+    folder: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """The value of `WAREHOUSE_SPARK`."""
+        return f"sc://{HOST}:{self.port}"
+
+    def log(self, name: str) -> Path:
+        """Return the log of a process."""
+        return self.folder / f"{name}.log"
+
+    def check(self) -> None:
+        """See that all its processes live.
+
+        Raises:
+            WarehouseError: one of them ended; names its log.
+        """
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise WarehouseError(
+                    f"Spark's {name} ended by itself{_by_signal(process.returncode)}.",
+                    safe="The warehouse and its Parquet files are untouched.",
+                    todo=f"Its log: {self.log(name)}. Where memory is short, give the workers less "
+                    "of it: `just spark --memory 1024`.",
+                )
+
+    def wait(self) -> None:
+        """Wait until one of its processes ends, or for ever.
+
+        Raises:
+            WarehouseError: as `check`.
+        """
+        while True:
+            self.check()
+            time.sleep(_TICK_SECONDS)
+
+    def stop(self) -> None:
+        """End all its processes: the last one that started first, as it needs those before it."""
+        for process in reversed(self.processes.values()):
+            _stop(process)
+
+
+@contextmanager
+def run_cluster(
+    spark_home: Path, folder: Path, port: int, size: Size, say: Callable[[str], None]
+) -> Iterator[Cluster]:
+    """Run a cluster for the length of a `with`. The thread that calls this must outlive it.
+
+    Args:
+        spark_home: The folder of Spark, see `find_spark`.
+        folder: For everything that it writes; what is in there is removed first. At the end it is
+            removed, or stays with the logs if something failed.
+        port: Of its Connect server; 0 takes a free one.
+        size: How large it is.
+        say: Told what happens.
+
+    Raises:
+        WarehouseError: Java is missing or too old, the port is taken, or a process did not start.
+    """
+    check_java()
+    with ExitStack() as stack:
+        port = _take_port(port)
+        shutil.rmtree(folder, ignore_errors=True)
+        for part in ("conf", "work", "tmp"):
+            (folder / part).mkdir(parents=True)
+        cluster = Cluster(port, folder)
+        stack.callback(cluster.stop)
+        _start(cluster, spark_home, size, say)
+        yield cluster
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def find_spark() -> Path:
+    """Return the folder of Spark: `SPARK_HOME`, or that of the environment that `just spark` makes.
+
+    Raises:
+        WarehouseError: there is none.
+    """
+    named = os.environ.get("SPARK_HOME")
+    made = REPOSITORY.glob(_MADE) if REPOSITORY else ()
+    for folder in [Path(named)] if named else made:
+        if (folder / "bin" / "spark-class").is_file():
+            return folder
+    if named:
+        raise WarehouseError(
+            f"SPARK_HOME is {named}, and there is no Spark in that folder: it has no "
+            "bin/spark-class.",
+            todo="Correct it, or unset it: `just spark` then installs a Spark of its own.",
+        )
+    raise WarehouseError(
+        "Spark is not installed here.",
+        todo="`just spark` in a clone of the product installs it. Or unpack it anywhere, or "
+        "`pip install pyspark` into an environment of its own, and name its folder in SPARK_HOME.",
+    )
+
+
+def check_java() -> None:
+    """See that there is a Java that Spark runs on.
+
+    Raises:
+        WarehouseError: there is none, or it is too old.
+    """
+    todo = (
+        "On Debian and Ubuntu: apt-get install openjdk-17-jre-headless, or openjdk-21-jre-headless "
+        "where that is what there is. JAVA_HOME names another one."
+    )
+    home = os.environ.get("JAVA_HOME")
+    java = f"{home}/bin/java" if home else "java"
+    need = f"Spark needs Java {JAVA_RELEASE} or newer"
+    try:
+        answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    except OSError:
+        found = f"`{java}` cannot be run" if home else "none is installed"
+        raise WarehouseError(f"{need}, and {found}.", todo=todo) from None
+    release = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
+    if release is None or int(release[1]) < JAVA_RELEASE:
+        found = f"Java {release[1]}" if release else "none that tells its version"
+        raise WarehouseError(f"{need}, and `{java}` is {found}.", todo=todo)
+
+
+def _take_port(port: int) -> int:
+    """Return a port that is free now.
+
+    Raises:
+        WarehouseError: the port is taken.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise WarehouseError(
+                f"The port {port} of {HOST} is taken: perhaps by another `just spark`.",
+                todo="`just spark --port 0` takes a free one.",
+            ) from None
+        return int(probe.getsockname()[1])
+
+
+def _start(cluster: Cluster, spark_home: Path, size: Size, say: Callable[[str], None]) -> None:
+    """Start the master, and then the workers and the Connect server together."""
+    say(f"Starting Spark on {HOST}: a master, {size.words}, and a Connect server ...")
+    began = time.monotonic()
+    jdbc = JDBC_JAR if JDBC_JAR.is_file() else None
+    _write_settings(cluster, size, jdbc)
+    master_port = _take_port(0)
+    master = f"spark://{HOST}:{master_port}"
+    environment = _environment(cluster.folder, spark_home)
+    spark_class = str(spark_home / "bin" / "spark-class")
+
+    def launch(name: str, *arguments: str) -> None:
+        with cluster.log(name).open("wb") as log:
+            cluster.processes[name] = subprocess.Popen(
+                [spark_class, *arguments],
+                cwd=cluster.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # Ctrl-C is for this process, which then ends the others.
+                start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
+
+    at = ("--host", HOST, "--webui-port", "0")
+    launch("master", _MASTER_CLASS, *at, "--port", str(master_port))
+    _wait(cluster, "master", lambda: _listens(master_port))
+    workers = [f"worker-{number}" for number in range(1, size.workers + 1)]
+    for name in workers:
+        given = ("--cores", str(size.cores), "--memory", f"{size.memory}m")
+        work = ("--work-dir", str(cluster.folder / "work" / name))
+        launch(name, _WORKER_CLASS, *at, *given, *work, master)
+    submit = ("org.apache.spark.deploy.SparkSubmit", "--master", master)
+    launch("connect", *submit, "--class", _CONNECT_CLASS, "spark-internal")
+    for name in workers:
+        _wait(cluster, name, partial(_registered, cluster.log(name)))
+    _wait(cluster, "connect", lambda: _listens(cluster.port))
+    say(f"Spark answers after {time.monotonic() - began:.0f} s. Logs: {cluster.folder}")
+    if jdbc is None:
+        say(
+            "Spark can read Parquet, and not MySQL: it has no driver for that. On Debian and "
+            "Ubuntu: apt-get install libmariadb-java"
+        )
+
+
+def _write_settings(cluster: Cluster, size: Size, jdbc: Path | None) -> None:
+    """Write Spark's settings into a file: what stands on a command line everybody can read."""
+    settings: dict[str, object] = {
+        "spark.app.name": "warehouse",
+        "spark.driver.host": HOST,
+        "spark.driver.bindAddress": HOST,
+        "spark.connect.grpc.binding.address": HOST,
+        "spark.connect.grpc.binding.port": cluster.port,
+        "spark.executor.cores": size.cores,
+        "spark.executor.memory": f"{size.memory}m",
+        # 200 tasks, the default, are for a large cluster.
+        "spark.sql.shuffle.partitions": 2 * size.workers * size.cores,
+        # A stopped query stops: the executor of a task that does not heed it is started again.
+        "spark.task.reaper.enabled": "true",
+        "spark.task.reaper.pollingInterval": "2s",
+        "spark.task.reaper.killTimeout": "10s",
+        "spark.ui.enabled": "false",
+        "spark.eventLog.enabled": "false",
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.warehouse.dir": f"file:{cluster.folder}/tables",
+    }
+    if jdbc:
+        settings |= {f"spark.{side}.extraClassPath": jdbc for side in ("driver", "executor")}
+    text = "".join(f"{name} {value}\n" for name, value in settings.items())
+    (cluster.folder / "conf" / "spark-defaults.conf").write_text(text)
+    (cluster.folder / "conf" / "log4j2.properties").write_text(_LOG_SETTINGS)
+
+
+def _environment(folder: Path, spark_home: Path) -> Mapping[str, str]:
+    """Return the environment of Spark's processes, without what other Sparks set in it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
+    return kept | {
+        "SPARK_HOME": str(spark_home),
+        "SPARK_CONF_DIR": str(folder / "conf"),
+        "SPARK_LOCAL_DIRS": str(folder / "tmp"),
+        # The name of this machine need not resolve, and its address is nobody's business.
+        "SPARK_LOCAL_IP": HOST,
+        "SPARK_LOCAL_HOSTNAME": HOST,
+        "SPARK_DAEMON_MEMORY": "512m",
+        "JDK_JAVA_OPTIONS": f'"-Djava.io.tmpdir={folder}/tmp" -XX:-UsePerfData',
+    }
+
+
+def _registered(log: Path) -> bool:
+    return _REGISTERED in log.read_text()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _wait(cluster: Cluster, name: str, ready: Callable[[], bool]) -> None:
+    """Wait until a process is ready.
+
+    Raises:
+        WarehouseError: it ended, or takes too long.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        cluster.check()
+        if time.monotonic() > deadline:
+            raise WarehouseError(
+                f"Spark's {name} was not ready after {START_SECONDS} seconds.",
+                todo=f"Its log: {cluster.log(name)}",
+            )
+        time.sleep(_TICK_SECONDS)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _by_signal(code: int) -> str:
+    """Say which signal ended a process, if one did."""
+    return f" ({signal.Signals(-code).name})" if code < 0 else f" (exit code {code})"
+
+
+def _die_with_parent() -> None:
+    """Have Linux end this process when the one that started it ends, even by SIGKILL."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
