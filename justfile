@@ -43,6 +43,11 @@ export *ARGS: _setup
 publish *TABLES: _setup
     @"{{ bin }}/warehouse" publish "$@"
 
+# Run an Apache Spark cluster on this machine, until Ctrl-C. It needs Java 17 or newer.
+[no-exit-message]
+spark *ARGS: _setup _setup-spark
+    @"{{ bin }}/warehouse" spark "$@"
+
 # Show what the warehouse holds and how old it is.
 [no-exit-message]
 status *ARGS: _setup
@@ -135,6 +140,7 @@ dg *ARGS: _setup-all
 lock: _setup-all
     @{{ compile }} --extra build --output-file requirements.lock
     @{{ compile }} --constraint requirements.lock --all-extras --output-file requirements-all.lock
+    @printf 'pyspark>=4.3,<4.4\n' | {{ replace(compile, "pyproject.toml", "-") }} --output-file requirements-spark-server.lock
 
 compile := bin / "uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
     --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header pyproject.toml"
@@ -143,6 +149,20 @@ _setup: (_install "requirements.lock")
 
 # Notebooks, tests, checks: not needed for the first answer.
 _setup-all: _setup (_install "requirements-all.lock")
+
+# Spark itself, 456 MB, in an environment of its own. SPARK_HOME names one that is there already.
+_setup-spark:
+    #!/bin/sh
+    set -eu
+    [ -n "${SPARK_HOME:-}" ] && exit 0
+    cd "{{ justfile_directory() }}"
+    lock=requirements-spark-server.lock
+    want=$(cksum <"$lock")
+    [ "$(cat .servers/spark/.installed 2>/dev/null || true)" = "$want" ] && exit 0
+    echo "First use: installing Spark into .servers/spark (456 MB, a minute or two) ..." >&2
+    [ -x .servers/spark/bin/python ] || python3 -m venv .servers/spark
+    .servers/spark/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" >&2
+    echo "$want" > .servers/spark/.installed
 
 _install LOCK:
     #!/bin/sh

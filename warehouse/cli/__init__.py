@@ -14,6 +14,7 @@ from warehouse.cli import (
     query,
     sample,
     snapshots,
+    spark,
     status,
 )
 from warehouse.cli import dev as develop
@@ -39,6 +40,7 @@ for command in (
     query.sql,
     query.export,
     publish.publish,
+    spark.spark,
     reports.report,
     status.status,
     doctor.doctor,

@@ -13,7 +13,7 @@ from warehouse.settings import DAGSTER_FILE, ENV_FILE, PACKAGE, SHIPPED
 TEMPLATE = PACKAGE / "project" / "template"
 KEPT = ".gitkeep"
 """Git keeps no empty folder, and by `sql/sources` a project folder is known."""
-READY = {"report": '(_ready "_setup-all")'}
+READY = {"report": '(_ready "_setup-all")', "spark": '_ready (_ready "_setup-spark")'}
 """What a recipe needs to be installed, where that is more than for a query."""
 
 FOLDERS = ("sql/sources", "sql/transforms", "sql/analytics", "checks")

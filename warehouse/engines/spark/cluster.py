@@ -143,8 +143,8 @@ def run_cluster(
 
     Args:
         spark_home: The folder of Spark, see `find_spark`.
-        folder: For everything that it writes; what is in there is removed first. At the end it is
-            removed, or stays with the logs if something failed.
+        folder: It writes into a folder in there that is called like its port, whose former content
+            is removed. At the end that is removed, or stays with the logs if something failed.
         port: Of its Connect server; 0 takes a free one.
         size: How large it is.
         say: Told what happens.
@@ -155,6 +155,7 @@ def run_cluster(
     check_java()
     with ExitStack() as stack:
         port = _take_port(port)
+        folder = folder / str(port)
         shutil.rmtree(folder, ignore_errors=True)
         for part in ("conf", "work", "tmp"):
             (folder / part).mkdir(parents=True)
