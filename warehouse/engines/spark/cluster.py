@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,8 @@ _MADE = ".servers/spark/lib/python3*/site-packages/pyspark"
 _TICK_SECONDS = 0.1
 _REGISTERED = "registered with master"
 """What a worker logs: https://github.com/apache/spark, Worker.scala"""
+
+_QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 _LOG_SETTINGS = """\
 rootLogger.level = warn
@@ -153,17 +155,27 @@ def run_cluster(
         WarehouseError: Java is missing or too old, the port is taken, or a process did not start.
     """
     check_java()
-    with ExitStack() as stack:
-        port = _take_port(port)
-        folder = folder / str(port)
-        shutil.rmtree(folder, ignore_errors=True)
-        for part in ("conf", "work", "tmp"):
-            (folder / part).mkdir(parents=True)
-        cluster = Cluster(port, folder)
-        stack.callback(cluster.stop)
+    port = _take_port(port)
+    folder = folder / str(port)
+    shutil.rmtree(folder, ignore_errors=True)
+    for part in ("conf", "work", "tmp"):
+        (folder / part).mkdir(parents=True)
+    cluster = Cluster(port, folder)
+    try:
         _start(cluster, spark_home, size, say)
         yield cluster
-    shutil.rmtree(folder, ignore_errors=True)
+    except Exception:
+        cluster.stop()
+        raise
+    except BaseException:  # Ctrl-C is no failure
+        _end(cluster)
+        raise
+    _end(cluster)
+
+
+def _end(cluster: Cluster) -> None:
+    cluster.stop()
+    shutil.rmtree(cluster.folder, ignore_errors=True)
 
 
 def find_spark() -> Path:
@@ -317,6 +329,9 @@ def _environment(folder: Path, spark_home: Path) -> Mapping[str, str]:
         "SPARK_LOCAL_IP": HOST,
         "SPARK_LOCAL_HOSTNAME": HOST,
         "SPARK_DAEMON_MEMORY": "512m",
+        # Master and workers do little: to start soon is all.
+        "SPARK_DAEMON_JAVA_OPTS": _QUICK_START,
+        "SPARK_LAUNCHER_OPTS": _QUICK_START,
         "JDK_JAVA_OPTIONS": f'"-Djava.io.tmpdir={folder}/tmp" -XX:-UsePerfData',
     }
 
