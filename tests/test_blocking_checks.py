@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import WarehouseEnv
+from warehouse.cli.exit_codes import ExitCode
 from warehouse.definitions import build_definitions
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT
@@ -141,10 +142,27 @@ def test_the_command_says_it(env: WarehouseEnv) -> None:
     assert "known: Wrong: 1 row" in done.stderr
     assert "Everything else is published" not in done.stderr
     still_old(env)
-    done = env.materialize("mysql_orders", "--force")
-    assert done.returncode == 0, done.stderr  # its own checks passed
+
+
+@pytest.mark.parametrize("plan", [(), ("--plan", "--yes")], ids=["load", "plan"])
+@pytest.mark.parametrize("selection", [(), ("mysql_orders",)], ids=["all", "source"])
+def test_forced_the_command_says_it_too(
+    env: WarehouseEnv, selection: tuple[str, ...], plan: tuple[str, ...]
+) -> None:
+    """Whether the check's asset is in the run or not."""
+    done = env.materialize(*selection, *plan, "--force")
+    assert done.returncode == ExitCode.CHECK_FAILED, done.stderr
     assert "Published nevertheless" in done.stderr
+    assert "orders_cleaned, known: Wrong: 1 row" in done.stderr
+    assert "published, and 1 check of severity block failed: the exit code is 3" in done.stderr
     assert number(env) == 2
+    with dg.DagsterInstance.from_config(env.env["DAGSTER_HOME"]) as instance:
+        key = dg.AssetCheckKey(dg.AssetKey("orders_cleaned"), "known")
+        found = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+        runs = instance.get_runs()
+    assert found.run_id == runs[0].run_id
+    assert found.event and found.event.dagster_event
+    assert not found.event.dagster_event.asset_check_evaluation_data.passed
 
 
 def test_days_and_a_refresh_of_them(warehouse_env: WarehouseEnv) -> None:

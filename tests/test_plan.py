@@ -164,7 +164,7 @@ def test_a_check_that_blocks(env: WarehouseEnv) -> None:
     (run,) = runs(env)
     assert run.status is dg.DagsterRunStatus.FAILURE
     done = env.materialize("mysql_orders", "--plan", "--yes", "--force")
-    assert done.returncode == ExitCode.DONE, done.stderr
+    assert done.returncode == ExitCode.CHECK_FAILED, done.stderr
     assert number(env) == 2
 
 

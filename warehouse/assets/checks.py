@@ -9,12 +9,12 @@ import duckdb
 
 from warehouse.assets.naming import Naming, table_of
 from warehouse.errors import step
-from warehouse.project.check_files import BLOCK, FRESH, WARN, severity
+from warehouse.project.check_files import BLOCK, FRESH, severity
 from warehouse.project.project import Project
 from warehouse.project.source_files import Source
 from warehouse.project.view_files import View
 from warehouse.store import audit, run_snapshot
-from warehouse.store.reviewing import metadata
+from warehouse.store.reviewing import dagster_severity, metadata
 
 _BLOCKS = "Blocking: nothing is published while it fails. "
 
@@ -97,10 +97,7 @@ def _judge(
         asset_key=key.asset_key,
         check_name=key.name,
         passed=found.passed,
-        # One that cannot run is no warning.
-        severity=dg.AssetCheckSeverity.WARN
-        if severity(check) == WARN and not found.error
-        else dg.AssetCheckSeverity.ERROR,
+        severity=dagster_severity(found),
         description=found.words,
         metadata=metadata(found),
     )

@@ -41,7 +41,7 @@ def execute(
     job: dg.JobDefinition,
     *,
     keys: Collection[dg.AssetKey] = (),
-    checks: bool = True,
+    checks: Collection[dg.AssetCheckKey] | None = None,
     resources: Mapping[str, object] | None = None,
     run_id: str | None = None,
     tags: Mapping[str, str] | None = None,
@@ -53,7 +53,7 @@ def execute(
         instance: The history.
         job: One of the code location.
         keys: Its assets to build; all of them if empty.
-        checks: Whether to run their checks.
+        checks: Their checks to run; None for all.
         resources: Instead of those of the job.
         run_id: Of the run; None for a new one.
         tags: Of the run.
@@ -61,7 +61,7 @@ def execute(
     """
     run_config: dict[str, object] = {"loggers": {"narration": {}}}
     chosen = job.get_subset(
-        asset_selection={*keys}, asset_check_selection=None if checks else frozenset()
+        asset_selection={*keys}, asset_check_selection=None if checks is None else {*checks}
     )
     executed = chosen.as_ephemeral_job(
         resource_defs=wrap_resources_for_execution(resources), input_values={}

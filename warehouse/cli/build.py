@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 import time
+from collections import Counter
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ def materialize(
     and published together, or none of them is.
 
     The exit code is 3 if all was built and published, and a check of severity error failed. Nothing
-    is published while a check of severity block fails.
+    is published while a check of severity block fails; with --force it is, with exit code 3.
 
     With --plan all is loaded and compared with what everyone reads: for each table and view the
     rows that would be added, removed and changed, the columns, and each check. Then it asks whether
@@ -82,7 +83,9 @@ def materialize(
             with importing_dagster():
                 from warehouse.cli.plan import run_plan
                 from warehouse.cli.run import Request, run
-            request = Request(selection, partition, partition_range, force, keep_going, run_id)
+            request = Request(
+                selection, partition, partition_range, force, keep_going, run_id, plan
+            )
             if plan:
                 outcome = run_plan(request, yes=yes, format_=format_)
                 if outcome.thrown_away:
@@ -155,9 +158,17 @@ def _with_days(project: Project, names: Collection[str]) -> list[Source]:
 def _leave(failed: Collection[dg.AssetCheckEvaluation]) -> None:
     """Leave with the exit code that tells failed checks from a failed load."""
     if failed:
+        by_severity = Counter(
+            str(check.metadata["severity"].value) if "severity" in check.metadata else "error"
+            for check in failed
+        )
+        checks = " and ".join(
+            f"{counted(count, 'check')} of severity {severity}"
+            for severity, count in sorted(by_severity.items())
+        )
         click.echo(
-            f"The snapshot is published, and {counted(len(failed), 'check')} of severity error "
-            f"failed: the exit code is {ExitCode.CHECK_FAILED:d}.",
+            f"The snapshot is published, and {checks} failed: the exit code is "
+            f"{ExitCode.CHECK_FAILED:d}.",
             err=True,
         )
         sys.exit(ExitCode.CHECK_FAILED)

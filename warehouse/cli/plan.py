@@ -12,12 +12,14 @@ import dagster as dg
 
 from warehouse.assets.kept_runs import keep_runs
 from warehouse.assets.run_history import history
+from warehouse.cli.outcome import failed_checks, raise_failures
 from warehouse.cli.plan_output import as_json, print_plan
-from warehouse.cli.run import Request, execute_request, failed, raise_failures
+from warehouse.cli.run import Request, execute_request
 from warehouse.definitions import project
 from warehouse.errors import WarehouseError
 from warehouse.settings import load_settings
 from warehouse.store import audit, plan, run_snapshot, snapshots
+from warehouse.store.reviewing import report
 from warehouse.store.snapshots import FOLDER, Snapshot
 from warehouse.store.write_lock import last_given, note_writer
 
@@ -31,14 +33,14 @@ class _Review:
     """Shows what would change, and asks.
 
     Attributes:
-        made: What was shown, once it was.
+        shown: The plan, once it was shown.
     """
 
     path: Path
     force: bool
     yes: bool
     format_: str
-    made: plan.Plan | None = None
+    shown: plan.Plan | None = None
 
     def __call__(
         self, written: Collection[str], current: Snapshot | None, staged: Snapshot
@@ -50,17 +52,17 @@ class _Review:
             ThrownAway: it is not to be published.
             Abort: somebody stopped it while it was asked.
         """
-        made = self.made = plan.make(project, written, current, staged)
+        shown = self.shown = plan.compute(project, written, current, staged)
         if self.format_ == "json":
-            click.echo(as_json(made))
+            click.echo(as_json(shown))
         else:
-            print_plan(made)
+            print_plan(shown)
         sys.stdout.flush()
         if self.yes:
-            audit.refuse(made.verdicts, force=self.force, say=_say)
-        elif made.blocked and not self.force:
+            audit.refuse(shown.verdicts, force=self.force, say=_say)
+        elif shown.blocked and not self.force:
             raise ThrownAway("A check of severity block fails: it could be published with --force.")
-        elif made.equal:
+        elif shown.equal:
             raise ThrownAway("Nothing would change.")
         elif not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise ThrownAway("Nobody was there to ask, and --yes was not said.")
@@ -81,7 +83,7 @@ class Outcome:
 
     Attributes:
         thrown_away: Whether something would change, and is not published.
-        failed: The checks of severity error that failed in what is published.
+        failed: The checks that failed in what is published; a warning is no failure.
     """
 
     thrown_away: bool
@@ -110,26 +112,33 @@ def run_plan(request: Request, *, yes: bool, format_: str) -> Outcome:
             published = _publish(path, taken)
         except ThrownAway as why:
             _say(f"{why} It is thrown away: everyone reads what they did before.")
-            made = review.made
-            return Outcome(made is None or made.blocked or not made.equal, [])
+            shown = review.shown
+            return Outcome(shown is None or shown.blocked or not shown.equal, [])
         except click.Abort:
             raise KeyboardInterrupt from None
         except WarehouseError as error:
             _keep(instance, review, error)
             raise
         _keep(instance, review, None)
+        failed = failed_checks(instance, results)
     if published:
         snapshot = snapshots.newest(path)
         assert snapshot
         _say(f"Snapshot {snapshot.number} is published.")
     else:
+        if format_ == "json":
+            click.echo(as_json(plan.Plan((), ())))
         _say("Nothing would change, and nothing was written.")
     raise_failures(results, published=published)
-    return Outcome(False, failed(results))
+    return Outcome(False, failed)
 
 
 def _keep(instance: dg.DagsterInstance, review: _Review, error: WarehouseError | None) -> None:
-    changes = {change.name: change for change in review.made.changes} if review.made else {}
+    """Take the runs into the run history, with what was shown."""
+    shown = review.shown
+    if shown and (runs := instance.get_runs(limit=1)):
+        report(instance, runs[0], shown.verdicts, published=error is None)
+    changes = {change.name: change for change in shown.changes} if shown else {}
     with history() as kept:
         keep_runs(instance, kept, changes, error)
 

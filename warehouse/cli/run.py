@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import click
 import dagster as dg
-from dagster_shared.error import SerializableErrorInfo
 
 from warehouse.assets import day_before
 from warehouse.assets.everything import ALL
@@ -19,16 +18,18 @@ from warehouse.assets.refresh import Comparison
 from warehouse.assets.run_history import history
 from warehouse.assets.source_queries import calendar_of
 from warehouse.assets.unexpected import for_people
+from warehouse.cli.outcome import failed_checks, raise_failures
 from warehouse.cli.selection import batches, select
 from warehouse.cli.summary import print_summary
 from warehouse.console.text import counted
 from warehouse.days.calendar import range_tags
 from warehouse.definitions import defs, project
 from warehouse.errors import WarehouseError, interrupted
+from warehouse.project.check_files import FRESH
 from warehouse.settings import load_settings
 from warehouse.store import snapshots
 from warehouse.store.io_manager import FORCE_TAG, KEEP_GOING_TAG
-from warehouse.store.run_events import NotPublished, was_stopped
+from warehouse.store.run_events import was_stopped
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Request:
             with rows that a check of severity block finds.
         keep_going: Publish what could be loaded if a source fails.
         run_id: Of the run, if its loads have begun already.
+        plan: Whether it is shown before it is published: the checks then run on what is shown.
     """
 
     selection: str | None
@@ -51,13 +53,14 @@ class Request:
     force: bool = False
     keep_going: bool = False
     run_id: str | None = None
+    plan: bool = False
 
 
 def run(request: Request) -> list[dg.AssetCheckEvaluation]:
     """Materialize a selection of the assets and say what came of it.
 
     Returns:
-        The checks of severity error that failed in this run.
+        The checks that failed in this run; a warning is no failure.
 
     Raises:
         WarehouseError: the selection names nothing, or the run failed; says why.
@@ -72,7 +75,7 @@ def run(request: Request) -> list[dg.AssetCheckEvaluation]:
         if published or all(result.success for result in results):
             print_summary(results, time.monotonic() - began)
         raise_failures(results, published=published)
-    return failed(results)
+        return failed_checks(instance, results)
 
 
 def execute_request(
@@ -96,7 +99,13 @@ def execute_request(
         try:
             results.append(
                 _execute_assets(
-                    instance, batch.keys, batch.days, request.force, request.keep_going, begun
+                    instance,
+                    batch.keys,
+                    batch.days,
+                    request.force,
+                    request.keep_going,
+                    begun,
+                    checks=_ages(batch.keys) if request.plan else None,
                 )
             )
         except WarehouseError as error:
@@ -127,7 +136,7 @@ def _load_day_before(
             request.force,
             request.keep_going,
             request.run_id,
-            checks=False,
+            checks=(),
         )
     except WarehouseError as error:
         raise _with_others(error, keys) from None
@@ -146,42 +155,6 @@ def _with_others(error: WarehouseError, keys: list[dg.AssetKey]) -> WarehouseErr
         safe=f"{error.safe} Of {', '.join(sources)} none is published: they show one instant.",
         todo=f"{error.todo} --keep-going publishes what can be loaded.",
     )
-
-
-def raise_failures(results: list[dg.ExecuteInProcessResult], *, published: bool) -> None:
-    """Tell what failed in runs that went on.
-
-    Args:
-        results: Of the runs.
-        published: Whether there is a new snapshot.
-
-    Raises:
-        WarehouseError: something did.
-    """
-    texts = [
-        f"{event.step_key}: {_said(event.step_failure_data.error)}"
-        for result in results
-        for event in result.filter_events(lambda event: event.is_step_failure)
-    ]
-    errors = [
-        event.job_failure_data.error
-        for result in results
-        for event in result.filter_events(lambda event: event.is_job_failure)
-    ]
-    texts += [_said(error) for error in errors if error and error.cls_name == NotPublished.__name__]
-    if texts:
-        raise WarehouseError(
-            "\n".join(texts),
-            safe="Everything else is published." if published else "Nothing is published.",
-            todo="Correct it, and run again.",
-        )
-
-
-def _said(error: SerializableErrorInfo | None) -> str:
-    """Return what an error for people says that Dagster kept."""
-    while error is not None and error.cls_name != WarehouseError.__name__:
-        error = error.cause
-    return error.message.partition(": ")[2].strip() if error else "see the run's page"
 
 
 def load_changed(
@@ -216,17 +189,13 @@ def load_changed(
             if gone := one.result().gone:
                 click.echo(f"{counted(len(gone), 'day')} dropped: before the first day.")
         print_summary(results, time.monotonic() - began, "MySQL was asked for no rows")
-    return failed(results)
+        return failed_checks(instance, results)
 
 
-def failed(results: list[dg.ExecuteInProcessResult]) -> list[dg.AssetCheckEvaluation]:
-    """Return the checks of severity error that failed in runs: a warning is no failure."""
-    return [
-        check
-        for result in results
-        for check in result.get_asset_check_evaluations()
-        if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR
-    ]
+def _ages(keys: Iterable[dg.AssetKey]) -> list[dg.AssetCheckKey]:
+    """Return the checks on the age of the sources among these assets."""
+    sources = {dg.AssetKey(source.name) for source in project.sources}
+    return [dg.AssetCheckKey(key, FRESH) for key in keys if key in sources]
 
 
 def _execute_assets(
@@ -237,7 +206,7 @@ def _execute_assets(
     keep_going: bool = False,
     run_id: str | None = None,
     *,
-    checks: bool = True,
+    checks: Collection[dg.AssetCheckKey] | None = None,
 ) -> dg.ExecuteInProcessResult:
     tags = {
         **(range_tags(*days) if days else {}),
@@ -245,7 +214,7 @@ def _execute_assets(
     }
     every = defs.resolve_job_def(ALL)
     if {*keys} == every.asset_layer.selected_asset_keys:
-        chosen = [] if checks else keys
+        chosen = [] if checks is None else keys
         return _execute(
             instance, every, force, keys=chosen, checks=checks, tags=tags, run_id=run_id
         )
@@ -261,7 +230,7 @@ def _execute(
     resources: Mapping[str, object] | None = None,
     tags: Mapping[str, str] | None = None,
     keys: Collection[dg.AssetKey] = (),
-    checks: bool = True,
+    checks: Collection[dg.AssetCheckKey] | None = None,
     run_id: str | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run once, in this process.

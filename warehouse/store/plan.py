@@ -67,7 +67,7 @@ class Plan:
         return any(verdict.blocks for verdict in self.verdicts)
 
 
-def make(
+def compute(
     project: Project, written: Collection[str], current: Snapshot | None, staged: Snapshot
 ) -> Plan:
     """Compare what a run staged with what everyone reads, in little memory.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
 
-from warehouse.project.check_files import BLOCK, severity
+from warehouse.project.check_files import BLOCK, WARN, severity
 from warehouse.project.project import Project, load_project
 from warehouse.settings import Settings, load_settings
 from warehouse.store import audit, run_snapshot
@@ -61,30 +61,54 @@ class Reviewing:
         found = audit.verdicts(
             project, written, lambda check: severity(check) == BLOCK, current, staged
         )
-        if not self.force:  # forced, its checks run once more, on what is published
-            self._keep(verdict for verdict in found if verdict.blocks)
+        failed = [verdict for verdict in found if verdict.blocks]
+        report(self.instance, self.run, failed, self.prefix, published=self.force)
         audit.refuse(found, force=self.force, say=self.say)
 
-    def _keep(self, found: Iterable[audit.Verdict]) -> None:
-        """Have the UI show failed checks as that."""
-        for verdict in found:
-            evaluation = dg.AssetCheckEvaluation(
-                asset_key=dg.AssetKey([*self.prefix, verdict.check.group]),
-                check_name=verdict.check.name,
-                passed=False,
-                metadata=metadata(verdict),
-                description=f"Nothing is published. {verdict.words}",
-                blocking=True,
-            )
-            self.instance.report_dagster_event(
-                dg.DagsterEvent(
-                    event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
-                    job_name=self.run.job_name,
-                    message=evaluation.description,
-                    event_specific_data=evaluation,
-                ),
-                self.run.run_id,
-            )
+
+def report(
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    verdicts: Iterable[audit.Verdict],
+    prefix: Sequence[str] = (),
+    *,
+    published: bool,
+) -> None:
+    """Note in the history what came of checks on what was about to be published.
+
+    Args:
+        instance: The history.
+        run: Which run.
+        verdicts: What came of them.
+        prefix: What the keys of the project's assets begin with.
+        published: Whether it was published.
+    """
+    for verdict in verdicts:
+        evaluation = dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey([*prefix, verdict.check.group]),
+            check_name=verdict.check.name,
+            passed=verdict.passed,
+            metadata=metadata(verdict),
+            severity=dagster_severity(verdict),
+            description=verdict.words if published else f"Nothing is published. {verdict.words}",
+            blocking=severity(verdict.check) == BLOCK,
+        )
+        instance.report_dagster_event(
+            dg.DagsterEvent(
+                event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
+                job_name=run.job_name,
+                message=evaluation.description,
+                event_specific_data=evaluation,
+            ),
+            run.run_id,
+        )
+
+
+def dagster_severity(verdict: audit.Verdict) -> dg.AssetCheckSeverity:
+    """Return what Dagster calls a check's severity. One that cannot run is no warning."""
+    if severity(verdict.check) == WARN and not verdict.error:
+        return dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckSeverity.ERROR
 
 
 def metadata(verdict: audit.Verdict) -> dict[str, dg.MetadataValue]:
