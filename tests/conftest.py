@@ -252,3 +252,22 @@ def warehouse_env(
 ) -> WarehouseEnv:
     """A warehouse that no other test sees."""
     return WarehouseEnv(tmp_path, monkeypatch, lambda: request.getfixturevalue("history"))
+
+
+@pytest.fixture(scope="session")
+def failed_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a warehouse of the sample, in which the last run failed.
+
+    All tests share it: they look at it, and write nothing.
+    """
+    import dagster as dg
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        env = WarehouseEnv(
+            tmp_path_factory.mktemp("failed_run"), monkeypatch, dg.DagsterInstance.ephemeral
+        )
+        assert env.materialize().returncode == 0
+        orders = env.source("mysql_orders", "select * from nonsense")
+        assert env.materialize("mysql_orders").returncode == 1
+        orders.write_text("select * from orders\n")
+        return env.env

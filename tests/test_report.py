@@ -6,14 +6,13 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from tests import chromium
-from tests.conftest import WarehouseEnv
 from warehouse.errors import WarehouseError
 from warehouse.report.execution import read
 from warehouse.report.markdown_file import blocks, read_markdown
@@ -25,15 +24,9 @@ SECRET = "hidden-in-the-url"
 IN_CHROMIUM = pytest.mark.skipif(chromium.CHROMIUM is None, reason="Chromium is not installed")
 
 
-@pytest.fixture(scope="module")
-def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a warehouse of the sample."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        made = WarehouseEnv(
-            tmp_path_factory.mktemp("built"), monkeypatch, dg.DagsterInstance.ephemeral
-        )
-        assert made.materialize().returncode == 0
-        return {**made.env, "WAREHOUSE_MYSQL_URL": f"mysql://me:{SECRET}@127.0.0.1:1/shop"}
+@pytest.fixture(scope="session")
+def env(failed_run: Mapping[str, str]) -> dict[str, str]:
+    return {**failed_run, "WAREHOUSE_MYSQL_URL": f"mysql://me:{SECRET}@127.0.0.1:1/shop"}
 
 
 def report(env: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -160,7 +153,7 @@ def test_what_makes_no_page(tmp_path: Path, text: str, said: str) -> None:
     file.write_text(text)
     now = datetime.now(UTC)
     with pytest.raises(WarehouseError, match=re.escape(said)):
-        render(read_markdown(file), Report(file, Origin(1, now, ()), now))
+        render(read_markdown(file), Report(file, (Origin(1, now),), now))
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,26 +47,14 @@ def put(path: Path, keep: int = 3) -> None:
         connection.execute("CREATE TABLE t AS SELECT 1 AS i")
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A warehouse of the sample and its history, in which the last run failed."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        env = WarehouseEnv(
-            tmp_path_factory.mktemp("built"), monkeypatch, dg.DagsterInstance.ephemeral
-        )
-        assert env.materialize().returncode == 0
-        env.source("mysql_orders", "select * from nonsense")
-        assert env.materialize("mysql_orders").returncode == 1
-        return env.path, Path(env.env["DAGSTER_HOME"])
-
-
 @pytest.fixture
 def env(
-    built: tuple[Path, Path], warehouse_env: WarehouseEnv, monkeypatch: pytest.MonkeyPatch
+    failed_run: Mapping[str, str], warehouse_env: WarehouseEnv, monkeypatch: pytest.MonkeyPatch
 ) -> WarehouseEnv:
-    warehouse_env.configure(path=built[0])
-    warehouse_env.path = built[0]
-    monkeypatch.setenv("DAGSTER_HOME", str(built[1]))
+    """A warehouse of the sample and its history, in which the last run failed."""
+    warehouse_env.path = Path(failed_run["WAREHOUSE_PATH"])
+    warehouse_env.configure(path=warehouse_env.path)
+    monkeypatch.setenv("DAGSTER_HOME", failed_run["DAGSTER_HOME"])
     return warehouse_env
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-import dagster as dg
 import pytest
 from rich.cells import cell_len
 
-from tests.conftest import WarehouseEnv
 from tests.terminal import Terminal
 from warehouse.console.columns import Heading, lay_out
 from warehouse.console.terminal import wrapped
@@ -20,20 +19,9 @@ from warehouse.settings import ROOT
 WIDTHS = pytest.mark.parametrize("width", [80, 120])
 
 
-@pytest.fixture(scope="module")
-def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a warehouse of the sample, in which the last run failed."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        made = WarehouseEnv(
-            tmp_path_factory.mktemp("built"), monkeypatch, dg.DagsterInstance.ephemeral
-        )
-        assert made.materialize().returncode == 0
-        made.source("mysql_orders", "select * from nonsense")
-        assert made.materialize("mysql_orders").returncode == 1
-        (Path(made.env["WAREHOUSE_HOME"]) / "sql/sources/mysql_orders.sql").write_text(
-            "select * from orders"
-        )
-        return {**made.env, "TERM": "xterm-256color"}
+@pytest.fixture(scope="session")
+def env(failed_run: Mapping[str, str]) -> dict[str, str]:
+    return {**failed_run, "TERM": "xterm-256color"}
 
 
 def screen(env: dict[str, str], width: int, *arguments: str) -> Terminal:
@@ -112,3 +100,30 @@ def test_a_word_longer_than_a_line_stays_whole() -> None:
     path = "/a/very/long/path-with-dashes/warehouse.duckdb"
     assert wrapped(f"It is {path} here.", 20, 2) == f"It is\n  {path}\n  here."
     assert wrapped("as it is " * 20, None) == "as it is " * 20
+
+
+@WIDTHS
+def test_long_errors_break_between_words(tmp_path: Path, width: int) -> None:
+    """On a terminal alone; paths, commands and SQL stay as they are."""
+    folder = tmp_path / ("a-long-name-of-a-folder-" * 6)
+    variables = {"HOME": str(tmp_path), "TERM": "xterm", "LANG": "C.UTF-8"}
+    env = {**variables, "WAREHOUSE_PATH": str(folder / "warehouse.duckdb"), "PYTHONPATH": str(ROOT)}
+    whole = subprocess.run(
+        [sys.executable, "-m", "warehouse", "history"], env=env, capture_output=True, text=True
+    ).stderr
+    shown = screen(env, width, "history").text.replace("\r", "")
+    assert max(map(cell_len, whole.splitlines())) > width
+    assert shown.split() == whole.split(), "each word is whole"
+    assert all(
+        cell_len(line) <= width or str(folder) in line or "`" in line for line in shown.splitlines()
+    )
+
+
+def test_a_query_and_what_points_into_it_stay_together() -> None:
+    error = "No such column anywhere.\n\nselect status, amuont from orders where a = 1\n" + (
+        " " * 15 + "^^^^^^"
+    )
+    lines = wrapped(error, 20).splitlines()
+    assert lines[:2] == ["No such column", "anywhere."]
+    assert lines[3:] == ["select status, amuont from orders where a = 1", " " * 15 + "^^^^^^"]
+    assert wrapped("Give `just rollback 3 now` then.", 12) == "Give\n`just rollback 3 now`\nthen."

@@ -12,6 +12,7 @@ import click
 
 from warehouse.cli.catalog import Catalog, open_catalog
 from warehouse.cli.exit_codes import ExitCode
+from warehouse.console.terminal import say
 from warehouse.console.text import counted
 from warehouse.errors import WarehouseError, printable
 from warehouse.mysql.broken_views import check_view
@@ -191,4 +192,4 @@ def _say_what_is_next(files: int, dry_run: bool, project: Project) -> None:
 
 
 def _say(text: str) -> None:
-    click.echo(printable(text), err=True)
+    say(printable(text))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from warehouse.cli.output import errors_for_people
+from warehouse.console.terminal import say
 
 
 @click.command()
@@ -28,4 +29,4 @@ def dev(host: str, port: int | None, log_level: str) -> None:
     with errors_for_people():
         from warehouse.ui.dev import run
 
-        run(host, port, log_level, lambda text: click.echo(text, err=True))
+        run(host, port, log_level, say)

@@ -17,6 +17,7 @@ from warehouse.console.terminal import (
     QUIET,
     console,
     print_lines,
+    say,
     wrapped,
 )
 from warehouse.errors import printable
@@ -64,7 +65,7 @@ def doctor() -> None:
         for verdict, number in count.items()
         if number
     )
-    click.echo(f"\n{summary}.", err=True)
+    say(f"\n{summary}.")
     if count[Verdict.FAILURE]:
         sys.exit(ExitCode.FAILED)
 

@@ -14,6 +14,7 @@ from shlex import quote
 import click
 
 from warehouse.cli.output import errors_for_people
+from warehouse.console.terminal import say
 from warehouse.errors import WarehouseError, printable
 from warehouse.mysql.url import EXAMPLE, parse_url
 from warehouse.project.scaffold import path_from, project_files
@@ -184,4 +185,4 @@ def _commit(home: Path) -> None:
 
 
 def _say(text: str) -> None:
-    click.echo(printable(text), err=True)
+    say(printable(text))

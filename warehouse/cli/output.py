@@ -15,6 +15,7 @@ import duckdb
 
 from warehouse.assets.unexpected import for_people
 from warehouse.cli.exit_codes import ExitCode
+from warehouse.console.terminal import say
 from warehouse.errors import SAFE, WarehouseError, interrupted, printable, quoted_from
 from warehouse.store.tampering import SnapshotChanged
 
@@ -67,12 +68,12 @@ def _said(error: Exception) -> str:
 
 
 def _fail(text: str) -> NoReturn:
-    click.echo(f"\n{text}" if sys.stderr.isatty() else text, err=True)
+    say(f"\n{text}" if sys.stderr.isatty() else text)
     sys.exit(ExitCode.FAILED)
 
 
 def _stopped() -> NoReturn:
-    click.echo("Stopped. Nothing half-written is visible.", err=True)
+    say("Stopped. Nothing half-written is visible.")
     sys.exit(ExitCode.STOPPED)
 
 
@@ -96,7 +97,7 @@ def _warnings_for_people() -> Iterator[None]:
                 others(message, category, filename, lineno, file, line)
             elif (text := str(message)) not in shown:
                 shown.add(text)
-                click.echo(f"Warning: {text}", err=True)
+                say(f"Warning: {text}")
 
         warnings.simplefilter("always", SnapshotChanged)
         warnings.showwarning = show

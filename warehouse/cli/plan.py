@@ -15,6 +15,7 @@ from warehouse.assets.run_history import history
 from warehouse.cli.outcome import failed_checks, raise_failures
 from warehouse.cli.plan_output import as_json, print_plan
 from warehouse.cli.run import Request, execute_request
+from warehouse.console.terminal import say
 from warehouse.definitions import project
 from warehouse.errors import WarehouseError
 from warehouse.settings import load_settings
@@ -59,7 +60,7 @@ class _Review:
             print_plan(shown)
         sys.stdout.flush()
         if self.yes:
-            audit.refuse(shown.verdicts, force=self.force, say=_say)
+            audit.refuse(shown.verdicts, force=self.force, say=say)
         elif shown.blocked and not self.force:
             raise ThrownAway("A check of severity block fails: it could be published with --force.")
         elif shown.equal:
@@ -72,7 +73,7 @@ class _Review:
     def _ask(self) -> None:
         folder = self.path.parent / FOLDER
         note_writer(folder, "a plan that waits for its answer", last_given(folder))
-        _say("Until you answer, no other load can write. Readers are not affected.")
+        say("Until you answer, no other load can write. Readers are not affected.")
         if not click.confirm("Publish it?", err=True):
             raise ThrownAway("The answer was no.")
 
@@ -111,7 +112,7 @@ def run_plan(request: Request, *, yes: bool, format_: str) -> Outcome:
             results = execute_request(instance, request)
             published = _publish(path, taken)
         except ThrownAway as why:
-            _say(f"{why} It is thrown away: everyone reads what they did before.")
+            say(f"{why} It is thrown away: everyone reads what they did before.")
             shown = review.shown
             return Outcome(shown is None or shown.blocked or not shown.equal, [])
         except click.Abort:
@@ -124,11 +125,11 @@ def run_plan(request: Request, *, yes: bool, format_: str) -> Outcome:
     if published:
         snapshot = snapshots.newest(path)
         assert snapshot
-        _say(f"Snapshot {snapshot.number} is published.")
+        say(f"Snapshot {snapshot.number} is published.")
     else:
         if format_ == "json":
             click.echo(as_json(plan.Plan((), ())))
-        _say("Nothing would change, and nothing was written.")
+        say("Nothing would change, and nothing was written.")
     raise_failures(results, published=published)
     return Outcome(False, failed)
 
@@ -151,7 +152,3 @@ def _publish(path: Path, taken: Callable[[], run_snapshot.RunSnapshot | None]) -
     written.restore(path)
     written.publish()
     return True
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from warehouse.cli.output import errors_for_people, show
+from warehouse.console.terminal import say
 from warehouse.errors import WarehouseError
 from warehouse.serve import queries
 from warehouse.serve.output import (
@@ -162,5 +163,5 @@ def export(folder: Path, tables: tuple[str, ...], snapshot: int | None) -> None:
             folder,
             only=tables,
             which=snapshot,
-            say=lambda text: click.echo(text, err=True),
+            say=say,
         )

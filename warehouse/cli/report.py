@@ -55,7 +55,7 @@ def _report(settings: Settings, file: Path | None, output: Path) -> None:
 
     try:
         from warehouse.report import execution, page
-        from warehouse.report.origin import read_origin
+        from warehouse.report.origin import read_origins
     except ModuleNotFoundError as error:
         if error.name not in NEEDED:
             raise
@@ -65,14 +65,14 @@ def _report(settings: Settings, file: Path | None, output: Path) -> None:
         ) from None
     chosen = file or _usual(settings)
     written = datetime.now(UTC)
-    origin = read_origin(settings.path)
+    (newest,) = read_origins(settings.path, ())
     notebook = execution.read(chosen)
-    say(f"Running {chosen} on snapshot {origin.number} ...")
-    execution.execute(notebook, chosen)
-    newest = read_origin(settings.path).number
-    if newest != origin.number:
-        say(f"Snapshot {newest} was published meanwhile: parts of the page may show it. Run again.")
-    text = page.render(notebook, page.Report(chosen, origin, written))
+    say(f"Running {chosen} on snapshot {newest.number} ...")
+    opened = execution.execute(notebook, chosen)
+    if len(opened) > 1:
+        say(f"The page shows the snapshots {', '.join(map(str, opened))}, as its end says.")
+    origins = read_origins(settings.path, opened)
+    text = page.render(notebook, page.Report(chosen, origins, written))
     with whole_file(output) as part:
         part.write_text(text, encoding="utf-8")
     say(f"{len(text.encode()) / 1e3:,.0f} kB that need nothing from outside.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from warehouse.cli.output import errors_for_people
+from warehouse.console.terminal import say
 from warehouse.settings import load_settings
 from warehouse.store import snapshots
 from warehouse.store.history import find
@@ -32,7 +33,7 @@ def rollback(number: int) -> None:
             memory_limit=settings.memory_limit,
             who=f"rollback to {before.number}",
             base=before,
-            say=lambda text: click.echo(text, err=True),
+            say=say,
         ):
             pass
         now = snapshots.newest(settings.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ DOUBTFUL = "bold magenta"
 QUIET = "dim"
 HEADER = "bold"
 """Readable on dark and on light: plain yellow and white are not."""
+
+_CODE = re.compile(r"`[^`]*`")
+_NO_BREAK = "\0"
 
 
 def console() -> Console:
@@ -41,6 +45,9 @@ def print_lines(lines: Sequence[Text], out: Console) -> None:
 def wrapped(text: str, width: int | None, hanging: int = 0) -> str:
     """Break lines between words, never within one: a path or a name stays whole.
 
+    What stands in backquotes stays on one line, as it may be copied. So does a query above the
+    carets that point into it.
+
     Args:
         text: Its own line breaks stay.
         width: Of the terminal; None breaks nothing.
@@ -48,17 +55,28 @@ def wrapped(text: str, width: int | None, hanging: int = 0) -> str:
     """
     if width is None:
         return text
+    lines = text.split("\n")
     return "\n".join(
-        textwrap.fill(
-            line,
-            width,
-            subsequent_indent=" " * hanging,
-            break_long_words=False,
-            break_on_hyphens=False,
-            replace_whitespace=False,
-        )
-        for line in text.split("\n")
+        line if _points(line) or _points(below) else _filled(line, width, hanging)
+        for line, below in zip(lines, [*lines[1:], ""], strict=True)
     )
+
+
+def _filled(line: str, width: int, hanging: int) -> str:
+    whole = _CODE.sub(lambda code: code[0].replace(" ", _NO_BREAK), line)
+    return textwrap.fill(
+        whole,
+        width,
+        subsequent_indent=" " * hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    ).replace(_NO_BREAK, " ")
+
+
+def _points(line: str) -> bool:
+    """Whether a line is what DuckDB writes below a query: carets."""
+    return "^" in line and not line.strip(" ^")
 
 
 def width_of(stream: IO[str]) -> int | None:

@@ -30,12 +30,12 @@ class Report:
 
     Attributes:
         file: What it was made from.
-        origin: Of the data.
+        origins: The snapshots that the data came from, the oldest first.
         written: When the page was begun.
     """
 
     file: Path
-    origin: Origin
+    origins: tuple[Origin, ...]
     written: datetime
 
 
@@ -66,7 +66,7 @@ def render(notebook: NotebookNode, report: Report) -> str:
                 "title": title,
                 "byline": _byline(report),
                 "style": _style(),
-                "origin": report.origin,
+                "origins": report.origins,
                 "written": report.written,
                 "file": report.file.name,
             },
@@ -91,7 +91,7 @@ def _take_title(notebook: NotebookNode) -> str | None:
 
 
 def _byline(report: Report) -> str:
-    loaded = [load.at for load in report.origin.loads]
+    loaded = [load.at for origin in report.origins for load in origin.loads]
     if not loaded:
         return f"Written {_moment(report.written)}"
     return f"Data as of {_moment(min(loaded))} · written {_moment(report.written)}"

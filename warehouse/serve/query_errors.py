@@ -13,7 +13,7 @@ from warehouse.errors import WarehouseError
 READ_ONLY = WarehouseError(
     "The warehouse is read-only: queries cannot change it.",
     todo="To keep a result write a view file under warehouse/sql/, or use a DuckDB file of your "
-    "own: ATTACH 'own.duckdb' AS own (READ_WRITE); CREATE TABLE own.result AS …; "
+    "own: `ATTACH 'own.duckdb' AS own (READ_WRITE); CREATE TABLE own.result AS …`. "
     "CREATE TEMP TABLE keeps it until you leave.",
 )
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from warehouse.store.write_lock import last_given
 FOLDER = ".warehouse"
 FILE = "warehouse.duckdb"
 _NUMBER = re.compile(r"\d{6,}")
+OPENED = "warehouse.snapshot_opened"
+"""An audit event (https://docs.python.org/3/library/sys.html#sys.audit): the snapshot's number."""
 DAMAGED = (
     duckdb.IOException,
     duckdb.SerializationException,
@@ -160,6 +163,7 @@ def open_published(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
     """Open a snapshot as it was published, and warn if somebody wrote to it since."""
     connection = open_file(snapshot.file)
     tampering.warn(snapshot.number, snapshot.file)
+    sys.audit(OPENED, snapshot.number)
     return connection
 
 
