@@ -68,6 +68,11 @@ add +TABLE: _setup
 doctor *ARGS: _setup
     @"{{ bin }}/warehouse" doctor "$@"
 
+# Say which views and checks would run on Spark with equal answers.
+[no-exit-message]
+check-engine *ARGS: _setup
+    @"{{ bin }}/warehouse" check-engine "$@"
+
 # List the snapshots, and which of them are kept.
 [no-exit-message]
 history *ARGS: _setup

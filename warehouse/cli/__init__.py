@@ -6,6 +6,7 @@ import click
 
 from warehouse.cli import (
     build,
+    check_engine,
     doctor,
     explore,
     history,
@@ -44,6 +45,7 @@ for command in (
     reports.report,
     status.status,
     doctor.doctor,
+    check_engine.check_engine,
     history.history,
     snapshots.diff,
     snapshots.rollback,

@@ -1,5 +1,5 @@
-"""Apache Spark, by Spark Connect: a cluster on this machine, and sessions with any cluster.
+"""Apache Spark, by Spark Connect: DuckDB's SELECTs in its SQL, with equal answers.
 
-`cluster` runs one here, `session` connects to one. `pyspark` is imported only inside functions:
-who stays on DuckDB neither has nor loads it.
+`translate` writes them, `session` connects to a cluster, `cluster` runs one on this machine.
+`pyspark` is imported only inside functions: who stays on DuckDB neither has nor loads it.
 """

@@ -1,0 +1,49 @@
+"""A session of Spark, the same for all tests, and the edge rows in both engines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.engines import edge_rows
+from warehouse.engines.spark.settings import SETTINGS
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """A session of Spark with the settings that it needs."""
+    url = os.environ.get("WAREHOUSE_TEST_SPARK")
+    if not url:
+        pytest.skip("WAREHOUSE_TEST_SPARK is not set: there is no Spark to compare with")
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.builder.remote(url).create()
+    for name, value in SETTINGS.items():
+        session.conf.set(name, value)
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def edges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB with the edge rows as its table `t`."""
+    with duckdb.connect() as connection:
+        edge_rows.create(connection)
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def spark_edges(
+    spark: Any, edges: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory
+) -> Any:
+    """The session, with the edge rows as its view `t`."""
+    file = Path(tmp_path_factory.mktemp("edges")) / "t.parquet"
+    edge_rows.write_parquet(edges, file)
+    file.chmod(0o644)
+    spark.read.parquet(str(file)).createOrReplaceTempView("t")
+    return spark

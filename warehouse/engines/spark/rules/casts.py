@@ -1,0 +1,151 @@
+"""Casts, those included that DuckDB writes itself where two operands have different types."""
+
+from __future__ import annotations
+
+from warehouse.engines.refusal import Refusal
+from warehouse.engines.spark.rule import Call, Rule, fail, once, refuse
+from warehouse.engines.spark.rules.numbers import unsigned
+from warehouse.engines.spark.types import decimal
+
+_EXACT = 2**53
+"""Up to here each whole number is a DOUBLE."""
+_HALF = 2**64
+_MOST_PLACES = 18
+_YEARS = "Only times of the years 1 to 9999 can be shown as text."
+
+
+def to_double(number: str, type_: str) -> str:
+    """Write DuckDB's cast of a whole or decimal number to DOUBLE, its last digit included.
+
+    A number wider than a DOUBLE is not rounded once: its whole part and its fraction are, and a
+    whole part of more than 64 bits by its halves (`TryCastDecimalToFloatingPoint`,
+    `CastBigintToFloating` in DuckDB).
+
+    Args:
+        number: Spark's SQL.
+        type_: DuckDB's type of it.
+
+    Raises:
+        Refusal: its fraction is too long.
+    """
+    precision, places = decimal(type_)
+    if precision <= 15 or (not places and precision <= 20):
+        return f"CAST({number} AS DOUBLE)"
+    if places > _MOST_PLACES:
+        raise Refusal(
+            f"DuckDB rounds {type_} to DOUBLE in several steps.",
+            f"Cast to a DECIMAL of at most {_MOST_PLACES} places first.",
+        )
+    limit = f"CAST('{_EXACT}E-{places}' AS DECIMAL(38,{places}))"
+    whole = "CAST(IF({0} < 0, CEIL({0}), FLOOR({0})) AS DECIMAL(38,0))"
+    fraction = f"CAST(({{0}} - {whole}) * CAST({10**places} AS DECIMAL(19,0)) AS DECIMAL(38,0))"
+    large = _HUGE.replace("{0}", whole) if precision > 18 else f"CAST({whole} AS DOUBLE)"
+    if places:
+        large = f"({large} + CAST({fraction} AS DOUBLE) / 1E{places}D)"
+    template = f"CASE WHEN ABS({{0}}) <= {limit} THEN CAST({{0}} AS DOUBLE) ELSE {large} END"
+    return once((number,), template)
+
+
+_HUGE = (
+    f"CASE WHEN {{0}} >= 0 AND {{0}} < {_HALF}BD THEN CAST({{0}} AS DOUBLE) "
+    f"WHEN {{0}} < 0 AND {{0}} >= -{_HALF}BD THEN - CAST(-1 - {{0}} AS DOUBLE) - 1D "
+    f"ELSE CAST(PMOD({{0}}, {_HALF}BD) AS DOUBLE) + "
+    f"CAST(({{0}} - PMOD({{0}}, {_HALF}BD)) DIV {_HALF}BD AS DOUBLE) * {float(_HALF)!r}D END"
+)
+
+
+def _number_to_double(call: Call) -> str:
+    if call.type != "DOUBLE":
+        raise Refusal("Spark rounds to FLOAT otherwise.", "Cast to DOUBLE.")
+    return to_double(call.args[0], call.type_of(0))
+
+
+def _to_unsigned(call: Call) -> str:
+    return unsigned(f"CAST({call.args[0]} AS DECIMAL(38,0))", call.type, call.spark_type)
+
+
+def _rounded_to_unsigned(call: Call) -> str:
+    return unsigned(f"CAST(ROUND({call.args[0]}) AS DECIMAL(38,0))", call.type, call.spark_type)
+
+
+def _float_to_float(call: Call) -> str:
+    if call.type != "DOUBLE":
+        raise Refusal("Spark makes infinite what is too large for FLOAT.", "Keep it DOUBLE.")
+    return f"CAST({call.args[0]} AS DOUBLE)"
+
+
+def _float_to_whole(call: Call) -> str:
+    """Round half to even, as DuckDB does; Spark cuts off, and takes 2^63 for a BIGINT."""
+    failing = fail("A number is too large for its type.", call.spark_type)
+    inside = f"CAST(RINT({{0}}) AS {call.spark_type})"
+    template = f"CASE WHEN {{0}} >= 9223372036854775808D THEN {failing} ELSE {inside} END"
+    return once((f"CAST({call.args[0]} AS DOUBLE)",), template)
+
+
+def _boolean_to_whole(call: Call) -> str:
+    return f"CAST(CAST({call.args[0]} AS INT) AS {call.spark_type})"
+
+
+def _time_to_text(call: Call) -> str:
+    failing = fail(_YEARS, "STRING")
+    template = (
+        f"CASE WHEN YEAR({{0}}) NOT BETWEEN 1 AND 9999 THEN {failing} "
+        "ELSE CAST({0} AS STRING) END"
+    )
+    return once(call.args, template)
+
+
+def _zoned_to_text(call: Call) -> str:
+    return f"({_time_to_text(call)} || '+00')"
+
+
+_TEXT = "DuckDB and Spark read other texts as a number or a time."
+_LOAD = "Load the column with its own type: cast it in the source's SELECT."
+_SAME = "VARCHAR|JSON|UUID|ENUM"
+
+RULES = (
+    Rule("cast(INT|UINT|HUGEINT) -> INT", "CAST({0} AS {type})",
+         probes=("i::smallint", "b::int", "k::tinyint", "u::bigint", "ui::int", "h::bigint", "si::bigint")),
+    Rule("cast(INT|UINT|HUGEINT) -> UINT", _to_unsigned, "Spark has no unsigned types: the range is checked.",
+         probes=("i::utinyint", "b::ubigint", "k::uinteger", "u::uinteger", "h::ubigint", "k::usmallint")),
+    Rule("cast(INT|UINT|HUGEINT) -> HUGEINT", "CAST({0} AS {type})", probes=("b::hugeint", "u::hugeint")),
+    Rule("cast(INT|UINT|HUGEINT) -> DECIMAL", "CAST({0} AS {type})",
+         probes=("i::decimal(12,2)", "k::decimal(3,1)", "u::decimal(38,10)", "h::decimal(38,0)")),
+    Rule("cast(DECIMAL) -> DECIMAL", "CAST({0} AS {type})",
+         probes=("d18::decimal(20,2)", "d::decimal(5,1)", "d38::decimal(18,2)", "d::decimal(38,20)")),
+    Rule("cast(DECIMAL) -> INT|HUGEINT", "CAST(ROUND({0}) AS {type})", "DuckDB rounds, Spark cuts off.",
+         probes=("d18::bigint", "d::int", "(k + 0.5)::int", "d38::hugeint", "(k - 10.5)::tinyint")),
+    Rule("cast(DECIMAL) -> UINT", _rounded_to_unsigned, "DuckDB rounds, Spark cuts off.",
+         probes=("d::ubigint", "abs(d)::uinteger")),
+    Rule("cast(INT) -> FLOAT", "CAST({0} AS {type})", probes=("i::double", "b::double", "b::float", "i::float")),
+    Rule("cast(UINT|HUGEINT|DECIMAL) -> FLOAT", _number_to_double, "DuckDB rounds long numbers in several steps.",
+         probes=("u::double", "h::double", "d::double", "d18::double", "d38::double")),
+    Rule("cast(FLOAT) -> FLOAT", _float_to_float, probes=("fl::double", "f::float")),
+    Rule("cast(FLOAT) -> INT", _float_to_whole, "DuckDB rounds half to even, Spark cuts off.",
+         probes=("f::int", "f::bigint", "fl::bigint", "(k / 2)::int", "(k / 2)::tinyint")),
+    refuse("cast(FLOAT) -> UINT|HUGEINT|DECIMAL", "Spark rounds floats to them by another rule.",
+           "Keep it DOUBLE, or load the column as DECIMAL.", ("f::decimal(10,2)", "f::ubigint")),
+    Rule("cast(BOOLEAN) -> INT", _boolean_to_whole, probes=("bo::int", "bo::bigint", "bo::tinyint")),
+    Rule("cast(BOOLEAN) -> UINT|HUGEINT", _boolean_to_whole, probes=("bo::ubigint", "bo::hugeint")),
+    Rule("cast(INT|UINT|HUGEINT|DECIMAL) -> BOOLEAN", "({0} <> 0)", probes=("i::boolean", "u::boolean", "d::boolean")),
+    Rule("cast(INT|UINT|HUGEINT|DECIMAL|BOOLEAN) -> VARCHAR", "CAST({0} AS STRING)",
+         probes=("i::varchar", "b::varchar", "u::varchar", "h::varchar", "d::varchar", "d38::varchar", "bo::varchar")),
+    Rule("cast(DATE|TIMESTAMP) -> VARCHAR", _time_to_text, "Spark shows years after 9999 with a sign.",
+         probes=("dt::varchar", "ts::varchar")),
+    Rule("cast(TIMESTAMPTZ) -> VARCHAR", _zoned_to_text, "Spark leaves the zone out. It is UTC.",
+         probes=("tz::varchar",)),
+    refuse("cast(FLOAT) -> VARCHAR", "Spark shows floats with other digits.",
+           "Cast the number to DECIMAL(p, s) first.", ("f::varchar", "fl::varchar")),
+    Rule(f"cast({_SAME}) -> {_SAME}", "{0}", probes=("uu::varchar", "js::varchar")),
+    refuse(f"cast({_SAME}) -> INT|UINT|HUGEINT|DECIMAL|FLOAT|BOOLEAN|DATE|TIMESTAMP|TIMESTAMPTZ|BLOB",
+           _TEXT, _LOAD, ("s::int", "s::date", "s::double", "s::boolean")),
+    refuse(f"try_cast({_SAME}) -> INT|UINT|HUGEINT|DECIMAL|FLOAT|BOOLEAN|DATE|TIMESTAMP|TIMESTAMPTZ|BLOB",
+           _TEXT, _LOAD, ("try_cast(s as int)", "try_cast(s as date)", "try_cast(s as double)",
+                          "try_cast(s as timestamp)", "try_cast(s as boolean)", "try_cast(s as decimal(10,2))")),
+    refuse("cast(BLOB) -> VARCHAR", "Spark reads bytes as text otherwise.", "Write hex(x) in the source.", ("bl::varchar",)),
+    Rule("cast(TIMESTAMP) -> DATE", "CAST({0} AS DATE)", probes=("ts::date",)),
+    Rule("cast(DATE) -> TIMESTAMP", "CAST({0} AS TIMESTAMP_NTZ)", probes=("dt::timestamp",)),
+    Rule("cast(TIMESTAMPTZ) -> DATE", "CAST({0} AS DATE)", "In UTC.", probes=("tz::date",)),
+    Rule("cast(TIMESTAMPTZ) -> TIMESTAMP", "CAST({0} AS TIMESTAMP_NTZ)", "In UTC.", probes=("tz::timestamp",)),
+    Rule("cast(TIMESTAMP|DATE) -> TIMESTAMPTZ", "CAST({0} AS TIMESTAMP)", "In UTC.", probes=("ts::timestamptz", "dt::timestamptz")),
+)

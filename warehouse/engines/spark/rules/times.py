@@ -1,0 +1,205 @@
+"""Dates and times. Those with a zone are computed in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from warehouse.engines.refusal import Refusal
+from warehouse.engines.spark import literals
+from warehouse.engines.spark.expression import CONSTANT, Node
+from warehouse.engines.spark.rule import Call, Rule, constant, once, refuse
+
+_UNITS = {
+    "to_years": (12, 0, 0),
+    "to_quarters": (3, 0, 0),
+    "to_months": (1, 0, 0),
+    "to_weeks": (0, 7, 0),
+    "to_days": (0, 1, 0),
+    "to_hours": (0, 0, 3_600_000_000),
+    "to_minutes": (0, 0, 60_000_000),
+    "to_seconds": (0, 0, 1_000_000),
+    "to_milliseconds": (0, 0, 1_000),
+    "to_microseconds": (0, 0, 1),
+}
+"""Months, days and microseconds of DuckDB's functions that make an interval."""
+_MICROS = "UNIX_MICROS(CAST({0} AS TIMESTAMP))"
+_TIMES = "DATE|TIMESTAMP|TIMESTAMPTZ"
+_PARTS = {
+    "year": "YEAR({0})",
+    "month": "MONTH({0})",
+    "day": "DAY({0})",
+    "quarter": "QUARTER({0})",
+    "dayofyear": "DAYOFYEAR({0})",
+    "doy": "DAYOFYEAR({0})",
+    "dayofmonth": "DAY({0})",
+    "dayofweek": "(DAYOFWEEK({0}) - 1)",
+    "weekday": "(DAYOFWEEK({0}) - 1)",
+    "dow": "(DAYOFWEEK({0}) - 1)",
+    "isodow": "(WEEKDAY({0}) + 1)",
+    "week": "WEEKOFYEAR({0})",
+    "weekofyear": "WEEKOFYEAR({0})",
+    "isoyear": "EXTRACT(YEAROFWEEK FROM {0})",
+}
+_CLOCK = {
+    "hour": "HOUR({0})",
+    "minute": "MINUTE({0})",
+    "second": "SECOND({0})",
+    "millisecond": f"(PMOD({_MICROS}, 60000000L) DIV 1000L)",
+    "microsecond": f"PMOD({_MICROS}, 60000000L)",
+    "epoch_us": _MICROS,
+}
+_TRUNCATED = {
+    **{name: name.upper() for name in ("year", "quarter", "month", "week", "day")},
+    **{name: name.upper() for name in ("hour", "minute", "second")},
+    "milliseconds": "MILLISECOND",
+    "millisecond": "MILLISECOND",
+    "microseconds": "MICROSECOND",
+    "microsecond": "MICROSECOND",
+}
+_FORMATS = {
+    "Y": "yyyy", "m": "MM", "d": "dd", "H": "HH", "M": "mm", "S": "ss", "f": "SSSSSS",
+    "y": "yy", "j": "DDD", "B": "MMMM", "b": "MMM", "A": "EEEE", "a": "EEE", "I": "hh", "p": "a",
+}  # fmt: skip
+
+
+def interval(node: Node) -> tuple[int, int, int]:
+    """Return a constant interval: months, days, microseconds.
+
+    Raises:
+        Refusal: it is none.
+    """
+    if node.name == CONSTANT and node.value and not node.value["is_null"]:
+        held = node.value["value"]
+        return held["months"], held["days"], held["micros"]
+    if node.name in _UNITS:
+        count = constant(node.children[0])
+        if isinstance(count, str) and count.lstrip("-").isdigit():
+            months, days, micros = (int(count) * unit for unit in _UNITS[node.name])
+            return months, days, micros
+    raise Refusal("Spark needs a constant interval here.", "Write interval 3 day, or date + n.")
+
+
+def _moved(sign: int, turned: bool = False) -> Callable[[Call], str]:
+    def write(call: Call) -> str:
+        start, other = (1, 0) if turned else (0, 1)
+        months, days, micros = interval(call.node.children[other])
+        if call.type == "TIMESTAMP WITH TIME ZONE" and (months or days):
+            pass  # in UTC each day has 24 hours
+        written = f"CAST({call.args[start]} AS {call.spark_type})"
+        for count, unit in ((months, "MONTH"), (days, "DAY")):
+            if count:
+                written = f"({written} + INTERVAL '{sign * count}' {unit})"
+        if micros:
+            whole, rest = divmod(abs(micros), 1_000_000)
+            minus = "-" if (micros < 0) != (sign < 0) else ""
+            written = f"({written} + INTERVAL '{minus}{whole}.{rest:06}' SECOND)"
+        return written
+
+    return write
+
+
+def _days_later(call: Call) -> str:
+    return f"DATE_ADD({call.args[0]}, {call.args[1]})"
+
+
+def _truncated(call: Call) -> str:
+    part = (call.constant(0, "Write date_trunc('month', x).") or "").lower()
+    if part not in _TRUNCATED:
+        raise Refusal(f"no rule knows how Spark truncates to {part}.", "Write year, month or day.")
+    return f"CAST(DATE_TRUNC('{_TRUNCATED[part]}', CAST({call.args[1]} AS TIMESTAMP)) AS {call.spark_type})"
+
+
+def _part_of(call: Call) -> str:
+    part = (call.constant(0, "Write date_part('year', x).") or "").lower()
+    found = {**_PARTS, **_CLOCK}.get(part)
+    if found is None or part.startswith("epoch"):
+        raise Refusal(f"no rule knows how Spark tells the {part}.", "Write year(x), month(x), day(x).")
+    return f"CAST({found.format(call.args[1])} AS {call.spark_type})"
+
+
+def _difference(call: Call) -> str:
+    """date_diff counts the borders of a part that lie between two times."""
+    part = (call.constant(0, "Write date_diff('day', x, y).") or "").lower().removesuffix("s")
+    day = "DATEDIFF({1}, {0})"
+    month = "((YEAR({1}) - YEAR({0})) * 12 + MONTH({1}) - MONTH({0}))"
+    written = {
+        "day": day,
+        "week": "(DATEDIFF(TRUNC({1}, 'WEEK'), TRUNC({0}, 'WEEK')) DIV 7)",
+        "month": month,
+        "quarter": "((YEAR({1}) - YEAR({0})) * 4 + QUARTER({1}) - QUARTER({0}))",
+        "year": "(YEAR({1}) - YEAR({0}))",
+    }
+    clock = {"hour": 3_600_000_000, "minute": 60_000_000, "second": 1_000_000, "millisecond": 1_000,
+             "microsecond": 1}  # fmt: skip
+    operands = call.args[1:]
+    if part in clock:
+        sides = [_MICROS.replace("{0}", f"{{{place}}}") for place in (1, 0)]
+        later, earlier = (f"(({side} - PMOD({side}, {clock[part]}L)) DIV {clock[part]}L)" for side in sides)
+        return once(operands, f"({later} - {earlier})")
+    if part not in written:
+        raise Refusal(f"no rule knows a difference in {part}.", "Write 'day' or 'month'.")
+    dates = [f"CAST({operand} AS DATE)" for operand in operands]
+    return f"CAST({once(dates, written[part])} AS BIGINT)"
+
+
+def _formatted(call: Call) -> str:
+    given = call.constant(1, "Write strftime(x, '%Y-%m-%d').")
+    if given is None:
+        return "CAST(NULL AS STRING)"
+    written = ""
+    rest = iter(given)
+    for character in rest:
+        if character == "%":
+            letter = next(rest, "")
+            if letter == "%":
+                written += "'%'"
+            elif letter in _FORMATS:
+                written += _FORMATS[letter]
+            else:
+                raise Refusal(f"no rule knows %{letter}.", "Write %Y, %m, %d, %H, %M, %S.")
+        elif character.isascii() and character.isalpha():
+            written += f"'{character}'"
+        elif character in " -/:.,_T":
+            written += character
+        else:
+            raise Refusal(f"no rule knows {character} in a format.", "Write it with ||.")
+    return f"DATE_FORMAT({call.args[0]}, {literals.text(written)})"
+
+
+_TODAY = "it is another one each time."
+_ZONE = "Spark knows other offsets of old times."
+
+RULES = (
+    Rule("+(DATE, INT)", _days_later, probes=("dt + 1", "dt + k")),
+    Rule("+(INT, DATE)", "DATE_ADD({1}, {0})", probes=("1 + dt",)),
+    Rule("-(DATE, INT)", "DATE_SUB({0}, {1})", probes=("dt - 1", "dt - k")),
+    Rule("-(DATE, DATE)", "CAST(DATEDIFF({0}, {1}) AS BIGINT)", "Spark's is an interval.", probes=("dt - date '2020-01-01'",)),
+    Rule(f"+({_TIMES}, INTERVAL)", _moved(1), "Months first, then days, then the clock.",
+         probes=("dt + interval 1 day", "ts + interval 1 month", "tz + interval 2 hour", "ts + interval 90 minute", "ts + interval '1 year 2 days'", "dt + interval 1 month", "ts + interval 1500 millisecond")),
+    Rule(f"+(INTERVAL, {_TIMES})", _moved(1, turned=True), probes=("interval 1 day + dt",)),
+    Rule(f"-({_TIMES}, INTERVAL)", _moved(-1), "Months first, then days, then the clock.", probes=("dt - interval 1 month", "ts - interval 1 day", "ts - interval 30 second", "tz - interval 1 week")),
+    refuse(f"-({_TIMES}, {_TIMES})", "an interval has no equal in Spark.", "Write date_diff('second', x, y), or cast both to DATE.", ("ts - timestamp '2020-01-01'",)),
+    Rule(f"date_trunc(VARCHAR, {_TIMES})", _truncated, probes=("date_trunc('month', ts)", "date_trunc('month', dt)", "date_trunc('week', dt)", "date_trunc('day', tz)", "date_trunc('hour', ts)", "date_trunc('year', ts)", "date_trunc('quarter', dt)", "date_trunc('milliseconds', ts)", "date_trunc('day', ts)")),
+    *(Rule(f"{name}({_TIMES})", f"CAST({spark} AS {{type}})", "Spark's is an INT.", probes=(f"{name}(dt)", f"{name}(ts)", f"{name}(tz)"))
+      for name, spark in _PARTS.items() if name not in ("doy", "dow")),
+    *(Rule(f"{name}({_TIMES})", f"CAST({spark} AS {{type}})", "Spark's is an INT.", probes=(f"{name}(ts)", f"{name}(tz)")) for name, spark in _CLOCK.items()),
+    Rule(f"date_part(VARCHAR, {_TIMES})", _part_of, probes=("date_part('year', ts)", "date_part('dow', dt)", "extract(doy from dt)")),
+    Rule(f"date_diff(VARCHAR, {_TIMES}, {_TIMES})", _difference, "Spark counts whole parts, DuckDB the borders between.",
+         probes=("date_diff('day', dt, date '2024-12-30')", "date_diff('month', dt, date '2024-12-30')", "datediff('week', dt, date '2024-12-30')", "date_diff('hour', ts, timestamp '2024-12-30 12:30:00')", "date_diff('year', ts, timestamp '2024-12-30')", "date_diff('day', ts, timestamp '2024-12-30 23:59:59')", "date_diff('quarter', dt, date '2024-12-30')", "date_diff('second', ts, timestamp '1960-01-01 00:00:00.5')")),
+    refuse(f"date_sub(VARCHAR, {_TIMES}, {_TIMES})", "no rule knows the whole parts between two times.", "Write date_diff.", ("date_sub('month', dt, date '2024-12-30')",)),
+    Rule("strftime(DATE|TIMESTAMP, VARCHAR)", _formatted, "The format is written as Java reads it.",
+         probes=("strftime(ts, '%Y-%m-%d %H:%M:%S')", "strftime(dt, '%d.%m.%Y')", "strftime(ts, '%y%j %B %b %A %a %I %p %f %%')", "strftime(dt, 'week')")),
+    refuse("strptime(VARCHAR, VARCHAR)", "Spark reads other texts as a time.", "Load the column as DATE or DATETIME.", ("strptime(s, '%Y-%m-%d')",)),
+    Rule(f"last_day({_TIMES})", "LAST_DAY({0})", probes=("last_day(dt)", "last_day(ts)")),
+    Rule(f"monthname({_TIMES})", "DATE_FORMAT({0}, 'MMMM')", probes=("monthname(dt)", "monthname(ts)")),
+    Rule(f"dayname({_TIMES})", "DATE_FORMAT({0}, 'EEEE')", probes=("dayname(dt)", "dayname(ts)")),
+    Rule("make_date(INT, INT, INT)", "MAKE_DATE(CAST({0} AS INT), CAST({1} AS INT), CAST({2} AS INT))", probes=("make_date(2024, 2, 29)", "make_date(2000 + k, 1, 31)", "make_date(2023, 2, 29)")),
+    refuse(f"epoch({_TIMES})", "no rule says that its fraction is the same.", "Write epoch_us(x).", ("epoch(ts)",)),
+    refuse(f"epoch_ms({_TIMES})", "Spark rounds times before 1970 otherwise.", "Write epoch_us(x) // 1000.", ("epoch_ms(ts)",)),
+    refuse("to_timestamp(FLOAT)", "Spark rounds the fraction otherwise.", "Keep the column a time.", ("to_timestamp(k)",)),
+    refuse("time_bucket(INTERVAL, ANY)", "Spark has none.", "Write date_trunc.", ("time_bucket(interval 1 week, dt)",)),
+    refuse("age(ANY, ...)", "an interval has no equal in Spark.", "Write date_diff.", ("age(ts, timestamp '2020-01-01')",)),
+    refuse("timezone(VARCHAR, ANY)", _ZONE, "Convert it in the source's SELECT.", ("tz at time zone 'Europe/Berlin'", "ts at time zone 'Europe/Berlin'")),
+    *(refuse(f"{name}()", _TODAY, "Read a time that a table holds.", (probe,)) for name, probe in (
+        ("now", "now()"), ("get_current_timestamp", "get_current_timestamp()"), ("current_date", "current_date"), ("today", "today()"), ("random", "random()"), ("uuid", "uuid()"), ("gen_random_uuid", "gen_random_uuid()"))),
+)

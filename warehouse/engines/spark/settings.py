@@ -1,0 +1,9 @@
+"""What a session of Spark must be set to, so that it answers as DuckDB does."""
+
+SETTINGS = {
+    "spark.sql.ansi.enabled": "true",  # what leaves its type fails, and is no NULL
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.decimalOperations.allowPrecisionLoss": "false",  # no digit is rounded away
+    "spark.sql.legacy.charVarcharAsString": "true",  # no text is padded with blanks
+}
+"""By the names of Spark's own settings; each is one of a session."""
