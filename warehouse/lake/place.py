@@ -16,7 +16,7 @@ from warehouse.lake import urls
 from warehouse.lake.place_errors import not_installed, unreachable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Lake:
     """An open lake.
 
@@ -27,9 +27,12 @@ class Lake:
         fs: fsspec's file system.
     """
 
-    url: str = field(repr=False)
+    url: str
     root: str
-    fs: Any = field(repr=False, compare=False)
+    fs: Any = field(compare=False)
+
+    def __repr__(self) -> str:
+        return f"Lake({self.shown!r})"
 
     @property
     def shown(self) -> str:
@@ -74,6 +77,8 @@ def open_lake(url: str) -> Lake:
     except ImportError:
         raise not_installed(scheme) from None
     except Exception as error:  # each store has errors of its own
+        if "Protocol not known" in str(error):  # to fsspec, as long as the package is not there
+            raise not_installed(scheme) from None
         raise unreachable(url, "Opening", error) from None
     return Lake(url.rstrip("/"), root.rstrip("/"), fs)
 

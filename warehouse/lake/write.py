@@ -43,6 +43,7 @@ def keep_flat(connection: duckdb.DuckDBPyConnection, memory_limit: str | None) -
         "async_threads = 0",
         "preserve_insertion_order = false",  # a row group is closed by its bytes only so
         "TimeZone = 'UTC'",
+        "enable_progress_bar = false",  # it would go to stdout
     ):
         connection.execute(f"SET {setting}")
 
