@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
+from tests import spark_server
 from tests.servers import launch
 from warehouse.errors import WarehouseError
 from warehouse.sample.calendar import AS_COMMITTED, CSV_FIRST_DAY, FILE
@@ -50,6 +51,24 @@ def mariadb() -> Iterator[launch.Database]:
 def mysql() -> Iterator[launch.Database]:
     """A MySQL, the same for all tests."""
     yield from _server("mysql")
+
+
+@pytest.fixture(scope="session")
+def spark_url() -> Iterator[str]:
+    """The URL of a Spark Connect server, the same for all tests: to start one takes half a minute.
+
+    `WAREHOUSE_TEST_SPARK` names one that runs already.
+    """
+    if url := spark_server.named():
+        yield url
+        return
+    reason = spark_server.missing()
+    if reason and os.environ.get("REQUIRE_SERVERS") == "1":
+        pytest.fail(f"REQUIRE_SERVERS=1, and {reason}")
+    if reason:
+        pytest.skip(reason)
+    with spark_server.spark_cluster() as cluster:
+        yield cluster.url
 
 
 @pytest.fixture(params=launch.KINDS)

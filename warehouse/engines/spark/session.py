@@ -112,8 +112,8 @@ def record_batches(
 ) -> pa.RecordBatchReader:
     """Run a query, and return its rows as they come: never more than a few batches at a time.
 
-    The rest of the query ends on the server when the reader is not read to its end, and at once
-    on Ctrl-C.
+    Spark sends a partition when it has all of it: an executor holds one in memory. The rest of the
+    query ends on the server when the reader is not read to its end, and at once on Ctrl-C.
 
     Args:
         session: With Spark.
@@ -169,7 +169,7 @@ def create_views(
 
     Args:
         session: With Spark.
-        tables: By name, the URLs of Parquet files and Spark's schema of them.
+        tables: By name, the URLs of Parquet files, not percent-encoded, and Spark's schema of them.
         views: Name and SQL of each, those that others read first.
 
     Raises:
@@ -178,13 +178,18 @@ def create_views(
     for name, (files, schema) in tables.items():
         with _named(session, f"The table {name}"):
             if files:
-                frame: Any = session.read.schema(schema).parquet(*files)
+                frame: Any = session.read.schema(schema).parquet(*map(_as_it_is, files))
             else:
                 frame = session.createDataFrame([], schema)
             frame.createOrReplaceTempView(quote(name))
     for name, sql in views:
         with _named(session, f"The view {name}"):
             session.sql(sql).createOrReplaceTempView(quote(name))
+
+
+def _as_it_is(url: str) -> str:
+    """Return a URL in which no character stands for others: Spark reads patterns."""
+    return re.sub(r"[\\{}\[\]*?]", r"\\\g<0>", url)
 
 
 def quote(name: str) -> str:
