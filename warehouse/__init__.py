@@ -96,19 +96,22 @@ def sql(query: str) -> duckdb.DuckDBPyRelation:
     """
     import duckdb
 
+    from warehouse.engines.engine import catalog_of
+    from warehouse.serve.newest import lasting, open_engine
     from warehouse.serve.query_errors import EMPTY, advice_on
+    from warehouse.settings import load_settings
 
-    connection = connect()
+    engine = open_engine(load_settings())
     try:
-        relation = connection.sql(query)
+        relation = engine.sql(query)
     except duckdb.Error as error:
-        if advice := advice_on(error, connection):
+        if advice := advice_on(error, catalog_of(engine)):
             error.add_note(str(advice))
         # What is below this line is DuckDB's inside.
         raise error.with_traceback(None) from None
     if relation is None:  # whatever its type says
         raise EMPTY
-    return relation
+    return lasting(engine, relation)
 
 
 def frame(query: str) -> pd.DataFrame:

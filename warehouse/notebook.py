@@ -20,10 +20,10 @@ import pandas as pd
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import no_var_expand
 
-import warehouse
 from warehouse.assets.unexpected import for_people
 from warehouse.errors import WarehouseError, interrupted
 from warehouse.serve.frames import frame
+from warehouse.serve.newest import newest
 from warehouse.serve.queries import errors_explained
 from warehouse.serve.query_errors import READ_ONLY
 from warehouse.settings import load_settings
@@ -95,11 +95,11 @@ def query(text: str, variables: dict[str, Any]) -> pd.DataFrame | None:
         WarehouseError: the query failed, a variable is missing, or nothing was materialized yet.
     """
     # Each connects anew: a refresh is seen by the next cell, and no cell holds a snapshot.
-    with warehouse.connect() as connection, errors_explained(connection):
+    with newest(load_settings()) as engine, errors_explained(engine):
         relation = None
-        for statement in connection.extract_statements(text):
+        for statement in duckdb.extract_statements(text):
             values = _values(statement.named_parameters, variables)
-            result = connection.sql(statement, params=values)
+            result = engine.sql(statement.query, params=values)
             if statement.expected_result_type != [duckdb.ExpectedResultType.NOTHING]:
                 relation = result
         return None if relation is None else frame(relation)

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 import dagster as dg
-import duckdb
 
 from warehouse.assets.naming import Naming, table_of
+from warehouse.assets.opened import opened
+from warehouse.engines.engine import Engine, catalog_of
 from warehouse.errors import step
 from warehouse.project.check_files import BLOCK, FRESH, severity
 from warehouse.project.project import Project
 from warehouse.project.source_files import Source
 from warehouse.project.view_files import View
-from warehouse.store import audit, run_snapshot
+from warehouse.settings import Settings
+from warehouse.store import audit
 from warehouse.store.reviewing import dagster_severity, metadata
 
 _BLOCKS = "Blocking: nothing is published while it fails. "
@@ -51,27 +52,27 @@ def build_checks(project: Project, naming: Naming) -> dg.AssetChecksDefinition:
     def run(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with step("Checking assets"):
             chosen = context.selected_asset_check_keys
-            path = project.settings.path
-            yield from evaluate(context.instance, path, by_key, minutes, chosen, context.run.run_id)
+            settings, run_id = project.settings, context.run.run_id
+            yield from evaluate(context.instance, settings, by_key, minutes, chosen, run_id)
 
     return run
 
 
 def evaluate(
     instance: dg.DagsterInstance,
-    path: Path,
+    settings: Settings,
     checks: Mapping[dg.AssetCheckKey, View],
     minutes: Mapping[str, int],
     chosen: Iterable[dg.AssetCheckKey],
     run_id: str,
 ) -> Iterator[dg.AssetCheckResult]:
     """Run some checks on what a run sees; those that are not files are on a source's age."""
-    with run_snapshot.read_for_run(path, run_id) as connection:
+    with opened(settings, run_id) as engine:
         # The days of a TIMESTAMP are those of UTC, wherever the checks run.
-        connection.execute("SET TimeZone = 'UTC'")
+        catalog_of(engine).execute("SET TimeZone = 'UTC'")
         for key in sorted(chosen):
             if key in checks:
-                yield _judge(connection, key, checks[key])
+                yield _judge(engine, key, checks[key])
             else:
                 yield _age(instance, key, minutes[table_of(key.asset_key)])
 
@@ -88,11 +89,9 @@ def check_keys(checks: Iterable[View], naming: Naming) -> dict[dg.AssetCheckKey,
     return {dg.AssetCheckKey(naming.key(check.group), check.name): check for check in checks}
 
 
-def _judge(
-    connection: duckdb.DuckDBPyConnection, key: dg.AssetCheckKey, check: View
-) -> dg.AssetCheckResult:
+def _judge(engine: Engine, key: dg.AssetCheckKey, check: View) -> dg.AssetCheckResult:
     """Count the rows that a check selects, and show the first ones."""
-    found = audit.judge(connection, check)
+    found = audit.judge(engine, check)
     return dg.AssetCheckResult(
         asset_key=key.asset_key,
         check_name=key.name,

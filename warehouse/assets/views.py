@@ -10,7 +10,10 @@ import duckdb
 
 from warehouse.assets.code_links import code_link
 from warehouse.assets.naming import Naming, table_of
+from warehouse.assets.on_spark.views import on_spark
+from warehouse.assets.opened import opened
 from warehouse.console.text import counted
+from warehouse.engines.engine import Engine, catalog_of, rows_of
 from warehouse.errors import WarehouseError, step
 from warehouse.project.lineage import Column, trace
 from warehouse.project.project import Project
@@ -31,6 +34,8 @@ from warehouse.store.views import (
 
 PREVIEW_SECONDS = 1.0
 """What the first rows of a run's views and their numbers may take together: they are computed."""
+PREVIEW_SECONDS_ON_SPARK = 60.0
+"""The same on a cluster, whose first query alone takes ten."""
 
 
 def build_views(project: Project, naming: Naming) -> dg.AssetsDefinition:
@@ -70,8 +75,11 @@ def build_views(project: Project, naming: Naming) -> dg.AssetsDefinition:
         began = time.monotonic()
         names = ", ".join(view.name for view in chosen)
         with step(f"Writing the views {names}"):
-            done = _write(context, settings, views, chosen, naming)
-            run_snapshot.note_done(settings.path, context.run.run_id, run_snapshot.VIEWS)
+            if settings.spark is None:
+                done = _write(context, settings, views, chosen, naming)
+                run_snapshot.note_done(settings.path, context.run.run_id, run_snapshot.VIEWS)
+            else:
+                done = on_spark(settings, context.run.run_id, chosen, context.log.info)
         written, failed = done.written, done.failed
         seconds = time.monotonic() - began
         unchanged = len(chosen) - len(written) - len(failed)
@@ -135,10 +143,12 @@ def _describe(
     naming: Naming,
 ) -> list[tuple[View, dict[str, Any]]]:
     """Return what the UI shows of views that are in the newest snapshot."""
+    seconds = PREVIEW_SECONDS if settings.spark is None else PREVIEW_SECONDS_ON_SPARK
     with (
-        run_snapshot.read_for_run(settings.path, context.run.run_id) as connection,
-        preview.within(connection, PREVIEW_SECONDS) as hurried,
+        opened(settings, context.run.run_id) as engine,
+        preview.within(engine, seconds) as hurried,
     ):
+        connection = catalog_of(engine)
         columns = column_comments(connection)
         return [
             (
@@ -148,9 +158,9 @@ def _describe(
                         context, view, column_schema(connection, view.name), columns, assets, naming
                     ),
                     "dagster/table_name": f"warehouse.main.{view.name}",
-                    "dagster/storage_kind": "duckdb",
+                    "dagster/storage_kind": "duckdb" if settings.spark is None else "spark",
                     "sql": dg.MetadataValue.md(f"```sql\n{view.sql}\n```"),
-                    **_rows(context, hurried, view),
+                    **_rows(context, hurried, view, seconds),
                 },
             )
             for view in views
@@ -196,7 +206,7 @@ def _with_sources(column: dg.TableColumn, sources: list[Column]) -> dg.TableColu
 
 
 def _rows(
-    context: dg.AssetExecutionContext, hurried: duckdb.DuckDBPyConnection, view: View
+    context: dg.AssetExecutionContext, hurried: Engine, view: View, seconds: float
 ) -> dict[str, Any]:
     """Return a view's first rows and how many it has, or why they are not shown."""
     query = f'FROM "{view.name}"'
@@ -204,14 +214,14 @@ def _rows(
     try:
         first = preview.first_rows(hurried, query, ordered=view.ordered)
         shown["preview"] = dg.MetadataValue.md(first)
-        shown["dagster/row_count"] = hurried.sql(query).count("*").fetchall()[0][0]
+        shown["dagster/row_count"] = rows_of(hurried, query)
     except duckdb.InterruptException:
         what = "how many rows there are" if shown else "the first rows"
         shown["not_shown"] = (
-            f"To compute {what} takes too long: the views of a run have {PREVIEW_SECONDS:g} s. "
+            f"To compute {what} takes too long: the views of a run have {seconds:g} s. "
             f'Ask for it: just sql "from {view.name} limit {preview.ROWS}"'
         )
-    except duckdb.Error as error:
+    except (duckdb.Error, WarehouseError) as error:
         shown["not_shown"] = f"{view.at(1)}: {str(error).splitlines()[0]}"
         context.log.warning(f"The rows of {view.name} cannot be read: {shown['not_shown']}")
     return shown

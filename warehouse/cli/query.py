@@ -11,8 +11,10 @@ import click
 
 from warehouse.cli.output import errors_for_people, show
 from warehouse.console.terminal import say
+from warehouse.engines.engine import catalog_of
 from warehouse.errors import WarehouseError
 from warehouse.serve import queries
+from warehouse.serve.newest import newest
 from warehouse.serve.output import (
     COPIED,
     ENDINGS,
@@ -24,7 +26,6 @@ from warehouse.serve.output import (
     whole_file,
 )
 from warehouse.settings import load_settings
-from warehouse.store import snapshots
 
 if TYPE_CHECKING:
     import duckdb
@@ -111,25 +112,25 @@ def _guessed(output: Path | None) -> str:
 
 
 def _give(query: str, format_: str, output: Path | None) -> None:
-    with snapshots.read(load_settings().path) as connection, queries.errors_explained(connection):
+    with newest(load_settings()) as engine, queries.errors_explained(engine):
         if format_ in COPIED:
-            keep_flat(connection)
-        relation = queries.run(connection, query)
+            keep_flat(catalog_of(engine))
+        relation = queries.run(engine, query)
         if relation is None:
             return
         if output is None and format_ in COPIED:
-            stream(connection, relation, format_, sys.stdout.buffer)
+            stream(engine, relation, format_, sys.stdout.buffer)
         elif output is None:
-            queries.interruptible(connection, lambda: _print(relation, format_))
+            queries.interruptible(engine, lambda: _print(relation, format_))
         else:
             with whole_file(output) as part:
                 if format_ in COPIED:
                     queries.interruptible(
-                        connection, lambda: copy(connection, relation, format_, part)
+                        engine, lambda: copy(catalog_of(engine), relation, format_, part)
                     )
                 else:
                     with part.open("w", encoding="utf-8") as file, redirect_stdout(file):
-                        queries.interruptible(connection, lambda: _print(relation, format_))
+                        queries.interruptible(engine, lambda: _print(relation, format_))
 
 
 def _print(relation: duckdb.DuckDBPyRelation, format_: str) -> None:

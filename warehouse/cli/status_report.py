@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.assets.run_history import History, LastRun
+from warehouse.engines.engine import rows_of
 from warehouse.project.project import BOOKKEEPING
 from warehouse.project.quoting import quoted
 from warehouse.store import disk_use, ledger, preview, snapshots
@@ -109,7 +110,7 @@ def _count(connection: duckdb.DuckDBPyConnection, views: Iterable[str]) -> dict[
     hurried = preview.within(connection, COUNTING_SECONDS)
     with hurried as cursor, suppress(duckdb.InterruptException):
         for view in views:
-            ((rows[view],),) = cursor.execute(f"SELECT count(*) FROM {quoted(view)}").fetchall()
+            rows[view] = rows_of(cursor, f"FROM {quoted(view)}")
     return rows
 
 

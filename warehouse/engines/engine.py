@@ -7,7 +7,9 @@ shows, writes or compares rows is written once.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol, cast
 
 import duckdb
 
@@ -15,8 +17,12 @@ import duckdb
 class Engine(Protocol):
     """Answers SELECTs on one snapshot."""
 
-    def sql(self, query: str, /) -> duckdb.DuckDBPyRelation:
+    def sql(self, query: str, /, *, params: Any = None) -> duckdb.DuckDBPyRelation:
         """Run a SELECT in DuckDB's dialect; its rows come as the relation is read.
+
+        Args:
+            query: What to run.
+            params: The values of its `$name` parameters, by name.
 
         Raises:
             WarehouseError: the engine cannot run it, or fails.
@@ -33,8 +39,39 @@ class Engine(Protocol):
         ...
 
 
+class _Remote(Engine, Protocol):
+    catalog: duckdb.DuckDBPyConnection
+    failure: Exception | None
+
+
+def catalog_of(engine: Engine) -> duckdb.DuckDBPyConnection:
+    """Return the DuckDB connection that an engine's relations belong to.
+
+    It knows the names and types of all tables and views. Only where DuckDB itself is the engine
+    does it know their rows.
+    """
+    if isinstance(engine, duckdb.DuckDBPyConnection):
+        return engine
+    return cast(_Remote, engine).catalog
+
+
+@contextmanager
+def own_errors(engine: Engine) -> Iterator[None]:
+    """Raise what the engine itself said where DuckDB says that a stream failed.
+
+    The rows of another engine come to DuckDB as a stream, whose errors it puts into its own words.
+    """
+    try:
+        yield
+    except duckdb.Error:
+        if failure := getattr(engine, "failure", None):
+            raise failure from None
+        raise
+
+
 def rows_of(engine: Engine, query: str) -> int:
     """Return how many rows a SELECT has."""
     # In a line of its own: the query may end in a comment.
-    ((count,),) = engine.sql(f"SELECT count(*) FROM (\n{query}\n)").fetchall()
+    with own_errors(engine):
+        ((count,),) = engine.sql(f"SELECT count(*) FROM (\n{query}\n)").fetchall()
     return int(count)

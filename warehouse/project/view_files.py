@@ -30,6 +30,8 @@ NOTES = {
         "Write team:analytics or an e-mail address, and a comma between several.",
     ),
     "severity": ("warn|error|block", "Write warn, error or block."),
+    # On Spark only: DuckDB computes a view when it is read.
+    "keep": ("table", "Write table, or leave the note out."),
 }
 """What a comment on top may say in a line `-- key: value`: the values, and what to do of others."""
 

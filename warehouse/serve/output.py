@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from warehouse.engines.engine import Engine, catalog_of
 from warehouse.errors import WarehouseError
 from warehouse.project.quoting import literal, quoted
 from warehouse.serve import queries
@@ -119,7 +120,7 @@ def copy(
 
 
 def stream(
-    connection: duckdb.DuckDBPyConnection,
+    engine: Engine,
     relation: duckdb.DuckDBPyRelation,
     format_: str,
     out: Out,
@@ -136,12 +137,12 @@ def stream(
 
     def work() -> None:
         try:
-            copy(connection, relation, format_, f"/dev/fd/{writing}")
+            copy(catalog_of(engine), relation, format_, f"/dev/fd/{writing}")
         finally:
             os.close(writing)
 
     with (
-        queries.in_background(connection, work) as copied,
+        queries.in_background(engine, work) as copied,
         os.fdopen(reading, "rb", buffering=0) as pipe,
     ):
         shutil.copyfileobj(pipe, out, CHUNK_BYTES)

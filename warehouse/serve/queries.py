@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import duckdb
 
+from warehouse.engines.engine import Engine, catalog_of, own_errors
 from warehouse.errors import WarehouseError
 from warehouse.serve import query_errors as mistakes
 
@@ -16,10 +17,8 @@ T = TypeVar("T")
 
 
 @contextmanager
-def in_background(
-    connection: duckdb.DuckDBPyConnection, work: Callable[[], T]
-) -> Iterator[Future[T]]:
-    """Run work on a connection in a thread; an error inside the `with` interrupts its query.
+def in_background(engine: Engine, work: Callable[[], T]) -> Iterator[Future[T]]:
+    """Run work on an engine in a thread; an error inside the `with` interrupts its query.
 
     DuckDB does not notice Ctrl-C while it runs in the main thread.
     """
@@ -29,31 +28,32 @@ def in_background(
             yield future
         except BaseException:
             while not future.done():  # the query may not have begun yet
-                connection.interrupt()
+                engine.interrupt()
                 wait([future], timeout=0.1)
             raise
 
 
-def interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
-    """Run work on a connection; Ctrl-C ends its query at once."""
-    with in_background(connection, work) as future:
+def interruptible(engine: Engine, work: Callable[[], T]) -> T:
+    """Run work on an engine; Ctrl-C ends its query at once."""
+    with in_background(engine, work) as future:
         return future.result()
 
 
 @contextmanager
-def errors_explained(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def errors_explained(engine: Engine) -> Iterator[None]:
     """Turn DuckDB's errors into ones for people.
 
     Raises:
         WarehouseError: what DuckDB said, led by a sentence that helps.
     """
     try:
-        yield
+        with own_errors(engine):
+            yield
     except duckdb.Error as error:
-        raise mistakes.explained(error, connection) from None
+        raise mistakes.explained(error, catalog_of(engine)) from None
 
 
-def run(connection: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyRelation | None:
+def run(engine: Engine, query: str) -> duckdb.DuckDBPyRelation | None:
     """Run the statements of a query in turn; the last one's rows are what it gives.
 
     Returns:
@@ -74,7 +74,7 @@ def run(connection: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyRel
             safe="None of them was run.",
             todo="Run them one by one, or put them together with UNION ALL.",
         )
-    relation = interruptible(connection, lambda: connection.sql(_without_end(query)))
+    relation = interruptible(engine, lambda: engine.sql(_without_end(query)))
     gives = {kind.name for kind in statements[-1].expected_result_type}
     return None if gives == {"NOTHING"} and not asking else relation
 

@@ -97,7 +97,7 @@ def verdicts(
 
 
 def verdicts_on(
-    connection: duckdb.DuckDBPyConnection,
+    engine: Engine,
     project: Project,
     checks: Iterable[View],
     touched: Collection[str],
@@ -106,14 +106,14 @@ def verdicts_on(
     """Run those checks that a write concerns.
 
     Args:
-        connection: Finds what is in the staged file by its name.
+        engine: Finds what is about to be published by its name.
         project: All files.
         checks: Of which.
         touched: The tables that were written, and the views whose text changed.
-        held: All tables and views in the staged file.
+        held: All tables and views in it.
     """
     return [
-        judge(connection, check)
+        judge(engine, check)
         for check in checks
         if check.group in held
         and any(touches(name, project, touched) for name in (check.group, *check.reads))

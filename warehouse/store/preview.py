@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import duckdb
 
 from warehouse.console import markdown
-from warehouse.engines.engine import Engine
+from warehouse.engines.engine import Engine, own_errors
 
 ROWS = 10
 LONGEST = 100
@@ -31,7 +31,8 @@ def first_rows(engine: Engine, query: str, *, ordered: bool = True) -> str:
     # In a line of its own: the query may end in a comment.
     shown = engine.sql(f"FROM (\n{query}\n) {order} LIMIT {ROWS}")
     texts = ", ".join(f"CAST(#{number} AS VARCHAR)" for number, _ in enumerate(shown.columns, 1))
-    rows = shown.project(texts).fetchall()
+    with own_errors(engine):
+        rows = shown.project(texts).fetchall()
     return markdown.table(shown.columns, [[_short(value) for value in row] for row in rows])
 
 
@@ -42,14 +43,13 @@ def _short(value: str | None) -> str | None:
 
 
 @contextmanager
-def within(
-    connection: duckdb.DuckDBPyConnection, seconds: float
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a cursor whose queries have so many seconds together.
+def within(engine: Engine, seconds: float) -> Iterator[Engine]:
+    """Give an engine whose queries have so many seconds together.
 
     A query that is not done by then, and each one after it, raises `duckdb.InterruptException`.
     """
-    cursor = connection.cursor()
+    # Of a connection its own cursor: others may ask the same one meanwhile.
+    cursor = engine.cursor() if isinstance(engine, duckdb.DuckDBPyConnection) else engine
     over = threading.Event()
 
     def watch() -> None:
@@ -66,4 +66,5 @@ def within(
     finally:
         over.set()
         watcher.join()
-        cursor.close()
+        if cursor is not engine:
+            cursor.close()

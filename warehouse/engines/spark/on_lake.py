@@ -1,0 +1,63 @@
+"""Spark on the newest snapshot of the lake."""
+
+from __future__ import annotations
+
+from warehouse.engines.spark.engine import ParquetTable, SparkEngine
+from warehouse.engines.spark.session import connect
+from warehouse.errors import WarehouseError
+from warehouse.lake.manifest import Manifest
+from warehouse.lake.place import Lake, full_url, open_lake
+from warehouse.lake.snapshots import newest
+from warehouse.project.project import load_project
+from warehouse.settings import Settings
+
+
+def open_newest(settings: Settings) -> SparkEngine:
+    """Open Spark on the newest snapshot of the lake that the settings name.
+
+    Raises:
+        WarehouseError: the settings name no lake, it holds no snapshot, or Spark does not answer.
+    """
+    lake = lake_of(settings)
+    manifest = newest(lake)
+    if manifest is None:
+        raise WarehouseError(
+            f"There is no snapshot in the lake at {settings.lake} yet.",
+            todo="Write one with `just materialize`, or send the one of the DuckDB file with "
+            "`just publish`.",
+        )
+    return engine_on(settings, lake, manifest)
+
+
+def lake_of(settings: Settings) -> Lake:
+    """Return the lake of the settings.
+
+    Raises:
+        WarehouseError: they name none.
+    """
+    if settings.lake is None:
+        raise WarehouseError(
+            "WAREHOUSE_SPARK is set, and WAREHOUSE_LAKE is not: Spark reads the tables there.",
+            safe="Nothing was run.",
+            todo="Set WAREHOUSE_LAKE to a folder that this machine and the cluster share, or to "
+            "the URL of an object store.",
+        )
+    return open_lake(settings.lake)
+
+
+def engine_on(settings: Settings, lake: Lake, manifest: Manifest) -> SparkEngine:
+    """Open Spark on a snapshot of a lake, published or not.
+
+    Raises:
+        WarehouseError: a file of the project is wrong, or Spark does not answer.
+    """
+    assert settings.spark
+    tables = {
+        name: ParquetTable(
+            {column.name: column.type for column in table.columns},
+            [full_url(lake, file.path) for file in table.files],
+        )
+        for name, table in manifest.tables.items()
+    }
+    views = load_project(settings.home).views
+    return SparkEngine(connect(settings.spark), tables, views)
