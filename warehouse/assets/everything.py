@@ -6,9 +6,9 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from warehouse.assets.naming import Naming
+from warehouse.assets.opened import held_tables
 from warehouse.errors import WarehouseError
 from warehouse.project.project import Project
-from warehouse.store import snapshots
 
 ALL = "all"
 
@@ -24,20 +24,11 @@ def everything(project: Project, naming: Naming) -> dg.AssetSelection:
     """
     names = [*(source.name for source in project.whole), *(view.name for view in project.views)]
     chosen: dg.AssetSelection = dg.AssetSelection.assets(*map(naming.key, names))
-    there = _there(project)
+    there = held_tables(project.settings) if project.with_days else set()
     for source in project.with_days:
         if source.name not in there:
             chosen = chosen - dg.AssetSelection.assets(naming.key(source.name)).downstream()
     return chosen
-
-
-def _there(project: Project) -> set[str]:
-    """Return which sources with days have been loaded."""
-    path = project.settings.path
-    if not project.with_days or not snapshots.newest(path):
-        return set()
-    with snapshots.read(path) as connection:
-        return {one.name for one in project.with_days if snapshots.has_table(connection, one.name)}
 
 
 def build_all(project: Project, naming: Naming) -> UnresolvedAssetJobDefinition:

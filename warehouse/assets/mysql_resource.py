@@ -46,6 +46,10 @@ def build_mysql(project: Project, naming: Naming) -> dg.ResourceDefinition:
             yield loads_of(run_id)
         finally:
             close_loads(run_id)
+            if project.settings.spark is not None:
+                from warehouse.assets.on_spark.lake_run import discard_run
+
+                discard_run(run_id)
 
     return mysql
 

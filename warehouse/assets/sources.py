@@ -106,7 +106,12 @@ def _as_a_whole(source: Source, project: Project, naming: Naming) -> dg.AssetsDe
     def materialize(context: dg.AssetExecutionContext) -> Iterator[Result]:
         loads: Loads = getattr(context.resources, mysql)
         with step(f"Loading {source.name}"):
-            yield from load_whole(context, source, project, loads, naming)
+            if source.settings.spark is None:
+                yield from load_whole(context, source, project, loads, naming)
+            else:
+                from warehouse.assets.on_spark.sources import load
+
+                yield from load(context, source, project, naming)
 
     return materialize
 
@@ -136,6 +141,7 @@ def _by_days(source: Source, project: Project, naming: Naming) -> dg.AssetsDefin
         automation_condition=stale(source.settings.freshness_minutes)
         & dg.AutomationCondition.in_latest_time_window(),
         description=_description(source),
+        required_resource_keys={naming.part(MYSQL)},
     )
     def materialize(context: dg.AssetExecutionContext) -> Iterator[Result]:
         window = context.partition_time_window
@@ -143,6 +149,11 @@ def _by_days(source: Source, project: Project, naming: Naming) -> dg.AssetsDefin
         named = f"{window.start.date()}{SEPARATOR}{window.end.date() - timedelta(days=1)}"
         days = Days(column.name, (calendar.parse_range(named),), column.zone)
         with step(f"Loading {source.name}"):
-            yield from load_days(context, source, list(project.views), days, naming)
+            if source.settings.spark is None:
+                yield from load_days(context, source, list(project.views), days, naming)
+            else:
+                from warehouse.assets.on_spark.sources import load
+
+                yield from load(context, source, project, naming, days)
 
     return materialize

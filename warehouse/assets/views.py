@@ -10,7 +10,6 @@ import duckdb
 
 from warehouse.assets.code_links import code_link
 from warehouse.assets.naming import Naming, table_of
-from warehouse.assets.on_spark.views import on_spark
 from warehouse.assets.opened import opened
 from warehouse.console.text import counted
 from warehouse.engines.engine import Engine, catalog_of, rows_of
@@ -79,6 +78,8 @@ def build_views(project: Project, naming: Naming) -> dg.AssetsDefinition:
                 done = _write(context, settings, views, chosen, naming)
                 run_snapshot.note_done(settings.path, context.run.run_id, run_snapshot.VIEWS)
             else:
+                from warehouse.assets.on_spark.views import on_spark
+
                 done = on_spark(settings, context.run.run_id, chosen, context.log.info)
         written, failed = done.written, done.failed
         seconds = time.monotonic() - began

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from warehouse.cli.exit_codes import ExitCode
-from warehouse.cli.output import errors_for_people
+from warehouse.cli.output import errors_for_people, only_in_duckdb
 from warehouse.cli.startup import importing_dagster
 from warehouse.console.text import counted
 from warehouse.errors import WarehouseError
+from warehouse.settings import load_settings
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -78,6 +79,8 @@ def materialize(
         from warehouse.cli.early import begin_early
         from warehouse.console import progress
 
+        if plan:
+            only_in_duckdb(load_settings(), "materialize --plan")
         progress.begin_to_narrate()
         with begin_early(selection, force=force, keep_going=keep_going, plan=plan) as run_id:
             with importing_dagster():
@@ -113,6 +116,7 @@ def refresh(sources: tuple[str, ...], force: bool) -> None:
         from warehouse.console import progress
         from warehouse.project.project import load_project
 
+        only_in_duckdb(load_settings(), "refresh")
         began = time.monotonic()
         progress.begin_to_narrate()
         chosen = _with_days(load_project(), sources)

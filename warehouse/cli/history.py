@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import click
 
@@ -15,7 +17,7 @@ from warehouse.cli.explore import FORMATS
 from warehouse.cli.output import errors_for_people
 from warehouse.console.columns import Heading, print_table
 from warehouse.console.terminal import say
-from warehouse.settings import load_settings
+from warehouse.settings import Settings, load_settings
 from warehouse.store import disk_use, snapshots
 from warehouse.store.disk_use import Use
 from warehouse.store.history import writers
@@ -65,18 +67,43 @@ def history(format_: str) -> None:
     WAREHOUSE_KEEP_DAYS say which are kept. Times are local; JSON and CSV carry their offset.
     """
     with errors_for_people():
-        path = load_settings().path
-        uses = {one.number: use for one in snapshots.kept(path) if (use := disk_use.of(one))}
-        with snapshots.read(path) as connection:
-            lines = [_line(*one, uses.get(one[0])) for one in writers(connection)]
+        settings = load_settings()
+        if settings.spark is None:
+            lines, taken = _of_file(settings.path)
+        else:
+            lines, taken = _of_lake(settings)
         if format_ == "table":
-            _print(lines, list(uses.values()))
+            _print(lines, taken)
         elif format_ == "json":
             click.echo(json.dumps([*map(_plain, lines)], ensure_ascii=False, indent=2))
         else:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(Line.__dataclass_fields__)
             writer.writerows(_plain(line).values() for line in lines)
+
+
+def _of_file(path: Path) -> tuple[list[Line], int]:
+    """Return the snapshots of the warehouse's file, and how many bytes they take."""
+    uses = {one.number: use for one in snapshots.kept(path) if (use := disk_use.of(one))}
+    with snapshots.read(path) as connection:
+        lines = [_line(*one, uses.get(one[0])) for one in writers(connection)]
+    return lines, disk_use.together(list(uses.values()))
+
+
+def _of_lake(settings: Settings) -> tuple[list[Line], int]:
+    """Return the snapshots of the lake that Spark reads, and how many bytes they take."""
+    from warehouse.engines.spark.on_lake import lake_of
+    from warehouse.lake.snapshots import all_snapshots
+
+    manifests = all_snapshots(lake_of(settings))
+    holders = Counter(path for one in manifests for path in one.files)
+    lines = []
+    for one in manifests:
+        own = sum(size for path, size in one.files.items() if holders[path] == 1)
+        shared = sum(one.files.values()) - own
+        lines.append(Line(one.number, one.written_at, one.writer, "files", own, shared))
+    sizes = {path: size for one in manifests for path, size in one.files.items()}
+    return lines, sum(sizes.values())
 
 
 def _line(number: int, written_at: datetime, writer: str, use: Use | None) -> Line:
@@ -90,8 +117,8 @@ def _plain(line: Line) -> dict[str, object]:
     return {**vars(line), "written_at": at}
 
 
-def _print(lines: Sequence[Line], uses: Sequence[Use]) -> None:
+def _print(lines: Sequence[Line], taken: int) -> None:
     print_table(HEADINGS, [line.cells for line in lines])
     sys.stdout.flush()  # before what is said of it
-    taken = disk_use.together(uses) / 1e6
-    say(f"\n{len(uses)} of {len(lines)} are kept. They take {taken:,.1f} MB on the disk.")
+    kept = sum(line.kept is not None for line in lines)
+    say(f"\n{kept} of {len(lines)} are kept. They take {taken / 1e6:,.1f} MB on the disk.")

@@ -17,6 +17,7 @@ from warehouse.assets.unexpected import for_people
 from warehouse.cli.exit_codes import ExitCode
 from warehouse.console.terminal import say
 from warehouse.errors import SAFE, WarehouseError, interrupted, printable, quoted_from
+from warehouse.settings import Settings
 from warehouse.store.tampering import SnapshotChanged
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -47,6 +48,21 @@ def errors_for_people() -> Iterator[None]:
         if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
             _drop_output()  # stdout goes to a full disk
         _fail(_said(error))
+
+
+def only_in_duckdb(settings: Settings, command: str) -> None:
+    """See that a command which reads DuckDB's file is not taken for one that reads the lake.
+
+    Raises:
+        WarehouseError: the settings name Spark.
+    """
+    if settings.spark is not None:
+        raise WarehouseError(
+            f"WAREHOUSE_SPARK is set, and `just {command}` reads DuckDB's file alone.",
+            safe="Nothing was run.",
+            todo=f"Run it without: WAREHOUSE_SPARK= just {command}. docs/spark.md lists what runs "
+            "on Spark.",
+        )
 
 
 def _said(error: Exception) -> str:

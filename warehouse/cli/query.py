@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from warehouse.cli.output import errors_for_people, show
+from warehouse.cli.output import errors_for_people, only_in_duckdb, show
 from warehouse.console.terminal import say
 from warehouse.engines.engine import catalog_of
 from warehouse.errors import WarehouseError
@@ -159,8 +159,10 @@ def export(folder: Path, tables: tuple[str, ...], snapshot: int | None) -> None:
     with errors_for_people():
         from warehouse.serve.export import export as write
 
+        settings = load_settings()
+        only_in_duckdb(settings, "export")
         write(
-            load_settings().path,
+            settings.path,
             folder,
             only=tables,
             which=snapshot,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from warehouse.cli.output import errors_for_people
+from warehouse.cli.output import errors_for_people, only_in_duckdb
 from warehouse.console.terminal import say
 from warehouse.errors import WarehouseError
 from warehouse.settings import Settings, load_settings
@@ -47,7 +47,9 @@ def report(file: Path | None, output: Path) -> None:
     A block of ```python is run, too: draw with matplotlib what these do not.
     """
     with errors_for_people():
-        _report(load_settings(), file, output)
+        settings = load_settings()
+        only_in_duckdb(settings, "report")
+        _report(settings, file, output)
 
 
 def _report(settings: Settings, file: Path | None, output: Path) -> None:

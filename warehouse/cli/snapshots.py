@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from warehouse.cli.output import errors_for_people
+from warehouse.cli.output import errors_for_people, only_in_duckdb
 from warehouse.console.terminal import say
-from warehouse.settings import load_settings
+from warehouse.settings import Settings, load_settings
 from warehouse.store import snapshots
 from warehouse.store.history import find
 
@@ -22,9 +22,12 @@ def rollback(number: int) -> None:
     rolled back.
     """
     with errors_for_people():
+        settings = load_settings()
+        if settings.spark is not None:
+            _roll_lake_back(settings, number)
+            return
         from warehouse.store import publish  # the other commands do not wait for what it imports
 
-        settings = load_settings()
         before = find(settings.path, number)
         with publish.write(
             settings.path,
@@ -42,6 +45,20 @@ def rollback(number: int) -> None:
             f"Snapshot {now.number} is what snapshot {before.number} was. MySQL was not asked.",
             err=True,
         )
+
+
+def _roll_lake_back(settings: Settings, number: int) -> None:
+    """Make an older snapshot of the lake the newest one again."""
+    from warehouse.engines.spark.on_lake import lake_of
+    from warehouse.lake.snapshots import roll_back
+
+    lake = lake_of(settings)
+    before, now = roll_back(lake, number, say=say)
+    click.echo(
+        f"{lake.shown}: snapshot {now.number} is what snapshot {before.number} was. MySQL was not "
+        "asked.",
+        err=True,
+    )
 
 
 @click.command()
@@ -76,5 +93,6 @@ def diff(table: str, old: str | None, new: str | None, key: str | None) -> None:
     with errors_for_people():
         import warehouse
 
+        only_in_duckdb(load_settings(), "diff")
         names = [name.strip() for name in key.split(",")] if key else None
         click.echo(str(warehouse.diff(table, old, new, names)))

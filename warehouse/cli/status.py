@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from warehouse.cli.output import errors_for_people
+from warehouse.cli.output import errors_for_people, only_in_duckdb
 from warehouse.cli.startup import importing_dagster
 from warehouse.console.terminal import say
 from warehouse.settings import Settings, load_settings
@@ -37,7 +37,9 @@ def status() -> None:
     much as fits and times without their day where that is today; a pipe shows all of it.
     """
     with errors_for_people():
-        _status(load_settings())
+        settings = load_settings()
+        only_in_duckdb(settings, "status")
+        _status(settings)
 
 
 def _status(settings: Settings) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import click
 import dagster as dg
 
+from warehouse.assets.opened import newest
 from warehouse.console.columns import Heading, print_table
 from warehouse.console.terminal import QUIET
 from warehouse.console.text import counted
 from warehouse.definitions import project
 from warehouse.settings import load_settings
-from warehouse.store import snapshots
 
 HEADINGS = (
     Heading("asset", least=20),
@@ -39,19 +39,15 @@ def print_summary(
     selects = sum(load.get("select_statements", 0) for load in loads)
     if built:
         print_table(HEADINGS, [_line(name, events) for name, events in built.items()])
-    settings = load_settings()
-    snapshot = snapshots.newest(settings.path)
+    snapshot = newest(load_settings())
     assert snapshot is not None
-    size = snapshot.file.stat().st_size
-    path, folder = settings.path, settings.folder
-    shown = path.relative_to(folder) if path.is_relative_to(folder) else path
     answer = {0: no_rows, 1: "MySQL was asked for the rows once"}.get(
         selects, f"MySQL was asked for rows {selects} times"
     )
     _say_checks([e for result in results for e in result.get_asset_check_evaluations()])
     click.echo(
         f"\n{counted(len(built), 'asset')} in {seconds:.1f} s. {answer}.\n"
-        f"{shown}: snapshot {snapshot.number}, {size / 1e6:.1f} MB.\n"
+        f"{snapshot.place}: snapshot {snapshot.number}, {snapshot.bytes / 1e6:.1f} MB.\n"
         f'Look next: just sql "from {_newest(built)}" · just status · just dev'
     )
 

@@ -87,6 +87,16 @@ class Manifest:
     tables: Mapping[str, LakeTable] = field(default_factory=dict)
     id: str = ""
 
+    @property
+    def bytes(self) -> int:
+        """How large its tables are together."""
+        return sum(self.files.values())
+
+    @property
+    def files(self) -> dict[str, int]:
+        """Its files, with their sizes in bytes."""
+        return {file.path: file.bytes for table in self.tables.values() for file in table.files}
+
 
 def to_json(manifest: Manifest) -> bytes:
     """Return the file of a manifest."""

@@ -54,6 +54,15 @@ def newest(lake: Lake) -> Manifest | None:
     return None
 
 
+def all_snapshots(lake: Lake) -> list[Manifest]:
+    """Return the snapshots that are kept, the newest one last.
+
+    Raises:
+        WarehouseError: as `read` does.
+    """
+    return [manifest for number in numbers(lake) if (manifest := read(lake, number))]
+
+
 def add_snapshot(
     lake: Lake,
     tables: Mapping[str, LakeTable],
@@ -110,6 +119,38 @@ def add_snapshot(
         path = manifest_path(manifest.number)
         if place.create(lake, path, to_json(manifest)) or _is_ours(lake, manifest):
             return manifest
+
+
+def roll_back(
+    lake: Lake, number: int, say: Callable[[str], None] = lambda _: None
+) -> tuple[Manifest, Manifest]:
+    """Make an older snapshot the newest one again, as a new snapshot.
+
+    Args:
+        lake: Where.
+        number: Of the older one; or counted back from the newest: -1 is the one before it.
+        say: Told of tables that another one wrote meanwhile.
+
+    Returns:
+        The older one, and the new one.
+
+    Raises:
+        WarehouseError: there is no such snapshot, or the lake cannot be written.
+    """
+    kept = numbers(lake)
+    wanted = number if number > 0 else dict(enumerate(reversed(kept))).get(-number, 0)
+    before, current = read(lake, wanted), newest(lake)
+    if before is None or current is None:
+        raise WarehouseError(
+            f"{lake.shown} has no snapshot {number}.",
+            safe=SAFE,
+            todo=f"Kept are {', '.join(map(str, kept)) or 'none'}.",
+        )
+    removed = [name for name in current.tables if name not in before.tables]
+    writer = f"rollback to {before.number}"
+    return before, add_snapshot(
+        lake, before.tables, writer=writer, removed=removed, base=current, say=say
+    )
 
 
 def _is_ours(lake: Lake, manifest: Manifest) -> bool:

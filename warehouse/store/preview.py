@@ -10,6 +10,7 @@ import duckdb
 
 from warehouse.console import markdown
 from warehouse.engines.engine import Engine, own_errors
+from warehouse.engines.refusal import Refused
 
 ROWS = 10
 LONGEST = 100
@@ -27,13 +28,17 @@ def first_rows(engine: Engine, query: str, *, ordered: bool = True) -> str:
         ordered: Whether its rows come in an order of their own; if not, they are sorted, so that
             the first ones are the same the next time.
     """
-    order = "" if ordered else "ORDER BY ALL"
     # In a line of its own: the query may end in a comment.
-    shown = engine.sql(f"FROM (\n{query}\n) {order} LIMIT {ROWS}")
+    rows = f"FROM (\n{query}\n)"
+    try:
+        found = engine.sql(rows if ordered else f"{rows} ORDER BY ALL")
+    except Refused:  # the engine has another order of some type
+        found = engine.sql(rows)
+    shown = found.limit(ROWS)
     texts = ", ".join(f"CAST(#{number} AS VARCHAR)" for number, _ in enumerate(shown.columns, 1))
     with own_errors(engine):
-        rows = shown.project(texts).fetchall()
-    return markdown.table(shown.columns, [[_short(value) for value in row] for row in rows])
+        values = shown.project(texts).fetchall()
+    return markdown.table(shown.columns, [[_short(value) for value in row] for row in values])
 
 
 def _short(value: str | None) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 
 from warehouse.assets.begin import Run
 from warehouse.assets.on_spark.bookkeeping import open_books, write_books
@@ -14,11 +15,32 @@ from warehouse.engines.spark.on_lake import engine_on, lake_of, open_newest
 from warehouse.lake.manifest import LakeTable, Manifest
 from warehouse.lake.snapshots import add_snapshot, newest
 from warehouse.lake.write import discard
+from warehouse.mysql.instant import open_together
+from warehouse.mysql.plan import Plan
+from warehouse.mysql.url import Server
 from warehouse.project.check_files import BLOCK, severity
 from warehouse.project.project import Project
+from warehouse.project.source_files import Source
 from warehouse.settings import Settings
-from warehouse.store import audit, guard, ledger
+from warehouse.store import audit, cached_days, guard, ledger
 from warehouse.store.audit import Verdict
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A source that was loaded into files.
+
+    Attributes:
+        table: As it is then.
+        receipt: Of the load.
+        rows_by_day: Of the days that were read; empty if it has none.
+        plan: By which it was read.
+    """
+
+    table: LakeTable
+    receipt: ledger.Receipt
+    rows_by_day: Mapping[date, int]
+    plan: Plan
 
 
 class LakeRun:
@@ -39,7 +61,12 @@ class LakeRun:
         self._project = project
         self._run = run
         self._awaited = set(awaited)
-        self._tables: dict[str, LakeTable] = {}
+        self._loaded: dict[str, Loaded] = {}
+        self._positions: dict[Server, str | None] = {}
+
+    @property
+    def _tables(self) -> dict[str, LakeTable]:
+        return {name: one.table for name, one in self._loaded.items()}
 
     @property
     def staged(self) -> Manifest:
@@ -53,33 +80,39 @@ class LakeRun:
         """Return a table of the newest snapshot, if it is there."""
         return self.base.tables.get(name) if self.base else None
 
-    def add(self, name: str, table: LakeTable, receipt: ledger.Receipt) -> bool:
-        """Note that a source is written. Returns whether it was the last one that is awaited.
+    @property
+    def complete(self) -> bool:
+        """Whether all that the run awaits is written."""
+        return not self._awaited
+
+    def note_position(self, server: Server) -> None:
+        """Note where a server stands before the run's first source of it is read."""
+        self._positions.setdefault(server, _position(server, self._run))
+
+    def add(self, source: Source, loaded: Loaded) -> None:
+        """Note that a source is written.
 
         Raises:
             WarehouseError: it lost more rows than is allowed.
         """
-        source = self._project.by_name[name]
-        if (before := self.table(name)) and not self._run.force:
+        if (before := self.table(source.name)) and not self._run.force:
             own = source.max_shrink
             allowed = source.settings.max_shrink if own is None else own
             note = "" if own is None else "max_shrink"
-            guard.check_shrink(name, before.rows, table.rows, allowed, note)
-        ledger.record(self.books, receipt)
-        self._tables[name] = table
-        self._awaited.discard(name)
-        return not self._awaited
+            guard.check_shrink(source.name, before.rows, loaded.table.rows, allowed, note)
+        self._loaded[source.name] = loaded
+        self._awaited.discard(source.name)
 
-    def skip(self, name: str) -> bool:
-        """Note that a source is not written. Returns whether it was the last that is awaited."""
+    def without(self, name: str) -> bool:
+        """Note that a source is not written. Returns whether all others are."""
         self._awaited.discard(name)
-        return not self._awaited
+        return self.complete
 
-    def publish(self, keep: Callable[[Verdict], None]) -> Manifest | None:
+    def publish(self, keep: Callable[[Sequence[Verdict]], None]) -> Manifest | None:
         """Publish what was written, unless a check of severity block fails on it.
 
         Args:
-            keep: Told what came of such a check.
+            keep: Told which of them fail.
 
         Returns:
             The snapshot; None if nothing was written.
@@ -90,8 +123,9 @@ class LakeRun:
         if not self._tables:
             return None
         self._review(keep)
+        self._note_loads()
         written = {**self._tables, **write_books(self.books, self.lake)}
-        return add_snapshot(
+        self.base = add_snapshot(
             self.lake,
             written,
             writer=", ".join(sorted(self._tables)) + f" (run {self._run.run_id})",
@@ -99,6 +133,8 @@ class LakeRun:
             began=self._began,
             say=self._run.say,
         )
+        self._loaded = {}
+        return self.base
 
     def discard(self) -> None:
         """Remove the files that were written and are in no snapshot."""
@@ -109,9 +145,30 @@ class LakeRun:
         }
         for table in self._tables.values():
             discard(self.lake, [file for file in table.files if file.path not in held])
-        self._tables = {}
+        self._loaded = {}
 
-    def _review(self, keep: Callable[[Verdict], None]) -> None:
+    def _note_loads(self) -> None:
+        """Write the receipts, and which days were read."""
+        moved = [
+            server.name
+            for server, position in self._positions.items()
+            if len(self._loaded) > 1 and (not position or _position(server, self._run) != position)
+        ]
+        for name, one in self._loaded.items():
+            receipt = one.receipt
+            if one.plan.server.name in moved:
+                said = f"{receipt.instant}; not that of the other sources of the run, as far as "
+                receipt = replace(receipt, instant=f"{said}can be proven")
+            ledger.record(self.books, receipt)
+            if one.rows_by_day:
+                source = self._project.by_name[name]
+                assert source.days
+                asked_at = one.plan.asked_at_by(source.updated or source.days.name)
+                cached_days.record(
+                    self.books, name, one.rows_by_day, asked_at, self._run.run_id
+                )
+
+    def _review(self, keep: Callable[[Sequence[Verdict]], None]) -> None:
         """See that no check of severity block fails on the snapshot to come."""
         checks = [check for check in self._project.checks if severity(check) == BLOCK]
         if not checks:
@@ -119,11 +176,14 @@ class LakeRun:
         with closing(engine_on(self._project.settings, self.lake, self.staged)) as engine:
             held = columns_of(catalog_of(engine))
             found = audit.verdicts_on(engine, self._project, checks, self._tables, held)
-        if not self._run.force:
-            for verdict in found:
-                if verdict.blocks:
-                    keep(verdict)
+        keep([verdict for verdict in found if verdict.blocks])
         audit.refuse(found, force=self._run.force, say=self._run.say)
+
+
+def _position(server: Server, run: Run) -> str | None:
+    """Return where a server stands; None if it cannot be told."""
+    with open_together(server, 1, say=run.say) as (_, instant):
+        return instant.position
 
 
 _RUNS: dict[str, LakeRun] = {}
@@ -137,9 +197,10 @@ def lake_run_of(run_id: str, begin: Callable[[], LakeRun]) -> LakeRun:
     return _RUNS[run_id]
 
 
-def end_run(run_id: str) -> LakeRun | None:
-    """Return what a run has not published, for its end to decide on."""
-    return _RUNS.pop(run_id, None)
+def discard_run(run_id: str) -> None:
+    """End a run: what it has not published by now is removed."""
+    if left := _RUNS.pop(run_id, None):
+        left.discard()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from warehouse.assets.opened import opened
 from warehouse.console.text import counted
-from warehouse.engines.engine import Engine
+from warehouse.engines.spark.engine import SparkEngine
 from warehouse.errors import WarehouseError
 from warehouse.project.view_files import View
 from warehouse.settings import Settings
@@ -22,15 +22,16 @@ def on_spark(
         Those that it does not take, and why.
     """
     with opened(settings, run_id) as engine:
+        assert isinstance(engine, SparkEngine)
         failed = {view.name: error for view in chosen if (error := _error_of(engine, view))}
     if failed:
         say(f"{counted(len(failed), 'view')} cannot run on Spark: {', '.join(failed)}.")
     return Written([], failed)
 
 
-def _error_of(engine: Engine, view: View) -> WarehouseError | None:
+def _error_of(engine: SparkEngine, view: View) -> WarehouseError | None:
     try:
-        engine.sql(f'FROM "{view.name}" LIMIT 0').fetchall()
+        engine.register([view.name])
     except WarehouseError as error:
         return error
     return None
