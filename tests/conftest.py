@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 120
 # A test file that imports the code location has it made before a test says which days there are.
 os.environ["WAREHOUSE_DAILY_START"] = str(CSV_FIRST_DAY)
+# Spark's client talks on threads of its own, which a fork would break: servers start by one.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 
 def _server(kind: str) -> Iterator[launch.Database]:

@@ -90,14 +90,15 @@ def server_of_version(version: str) -> Iterator[str]:
     import grpc
     from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
 
-    class Old(base_pb2_grpc.SparkConnectServiceServicer):  # type: ignore[misc]
+    class Old(base_pb2_grpc.SparkConnectServiceServicer):
         def AnalyzePlan(self, request: Any, _: Any) -> Any:
             answer = base_pb2.AnalyzePlanResponse(session_id=request.session_id)
             answer.spark_version.version = version
             return answer
 
     server = grpc.server(ThreadPoolExecutor(2))
-    base_pb2_grpc.add_SparkConnectServiceServicer_to_server(Old(), server)
+    add: Any = base_pb2_grpc.add_SparkConnectServiceServicer_to_server
+    add(Old(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

@@ -102,7 +102,7 @@ def set_session(connection: Connection[Any], server: Server, wanted: Mapping[str
     Raises:
         WarehouseError: a variable is not what was set; names it.
     """
-    ask = f"SHOW SESSION VARIABLES WHERE variable_name IN ({', '.join(map(repr, wanted))})"
+    ask = _ask(wanted)
     rows(connection, f"SET {_assigned(wanted, UNLIMITED)}")  # else the answer may be cut
     known = [name for name, _ in rows(connection, ask) if name in wanted]
     rows(connection, f"SET {_assigned(wanted, known)}")
@@ -114,6 +114,22 @@ def set_session(connection: Connection[Any], server: Server, wanted: Mapping[str
                 safe=SAFE,
                 todo="Ask the DBA what sets it, or for an account that may set it.",
             )
+
+
+def session_statement(connection: Connection[Any], wanted: Mapping[str, Setting]) -> str:
+    """Return one statement that makes a session ours, for who connects by another driver.
+
+    Args:
+        connection: One of ours with the same server, which tells what variables it has.
+        wanted: What to set.
+    """
+    known = [name for name, _ in rows(connection, _ask(wanted)) if name in wanted]
+    return f"SET {_assigned(wanted, known)}"
+
+
+def _ask(wanted: Mapping[str, Setting]) -> str:
+    names = ", ".join(map(repr, wanted))
+    return f"SHOW SESSION VARIABLES WHERE variable_name IN ({names})"
 
 
 def _assigned(wanted: Mapping[str, Setting], names: Iterable[str]) -> str:

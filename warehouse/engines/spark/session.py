@@ -6,6 +6,7 @@ https://spark.apache.org/docs/latest/spark-connect-overview.html
 from __future__ import annotations
 
 import logging
+import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -72,6 +73,8 @@ def connect(url: str) -> SparkSession:
             refuses or is too old.
     """
     named = name_of(url)
+    # Else what this process starts may fail: gRPC's threads do not survive a fork.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     try:
         from pyspark.sql.connect.client import DefaultChannelBuilder
         from pyspark.sql.connect.client.retries import DefaultPolicy
@@ -178,7 +181,7 @@ def create_views(
     for name, (files, schema) in tables.items():
         with _named(session, f"The table {name}"):
             if files:
-                frame: Any = session.read.schema(schema).parquet(*map(_as_it_is, files))
+                frame: Any = session.read.schema(schema).parquet(*map(as_it_is, files))
             else:
                 frame = session.createDataFrame([], schema)
             frame.createOrReplaceTempView(quote(name))
@@ -187,7 +190,7 @@ def create_views(
             session.sql(sql).createOrReplaceTempView(quote(name))
 
 
-def _as_it_is(url: str) -> str:
+def as_it_is(url: str) -> str:
     """Return a URL in which no character stands for others: Spark reads patterns."""
     return re.sub(r"[\\{}\[\]*?]", r"\\\g<0>", url)
 
