@@ -26,7 +26,8 @@ from tests.servers.orders import make_orders, order
 from tests.servers.test_once import reads_orders
 from tests.servers.test_secrets import files_with_secret, secret_in
 from warehouse.caches import columns
-from warehouse.caches.mysql import SmartMySQLIOManager, without_index
+from warehouse.caches.mysql import SmartMySQLIOManager
+from warehouse.caches.mysql_tables import without_index
 from warehouse.definitions import defs
 from warehouse.errors import WarehouseError
 from warehouse.mysql.extract import open_extraction
@@ -352,7 +353,7 @@ def test_a_swap_while_it_is_read_gives_one_whole_table(monkeypatch: pytest.Monke
             materialize(kept(swap.copy))
         return extraction
 
-    monkeypatch.setattr("warehouse.caches.mysql.open_extraction", opened)
+    monkeypatch.setattr("warehouse.caches.mysql_tables.open_extraction", opened)
     same(pd.DataFrame({"m": [3]}), read_back())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
@@ -24,9 +25,9 @@ def everything(project: Project, naming: Naming) -> dg.AssetSelection:
     """
     names = [*(source.name for source in project.whole), *(view.name for view in project.views)]
     chosen: dg.AssetSelection = dg.AssetSelection.assets(*map(naming.key, names))
-    there = held_tables(project.settings) if project.with_days else set()
+    loaded = held_tables(project.settings) if project.with_days else set()
     for source in project.with_days:
-        if source.name not in there:
+        if source.name not in loaded:
             chosen = chosen - dg.AssetSelection.assets(naming.key(source.name)).downstream()
     return chosen
 

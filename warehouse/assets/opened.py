@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from warehouse.engines.engine import Engine
 from warehouse.settings import Settings
@@ -76,7 +78,17 @@ def held_tables(settings: Settings) -> set[str]:
 
         manifest = newest_of(lake_of(settings))
         return set(manifest.tables) if manifest else set()
-    if not snapshots.newest(settings.path):
-        return set()
-    with snapshots.read(settings.path) as connection:
+    path = settings.path
+    return _tables(path, path.lstat().st_mtime_ns) if snapshots.newest(path) else set()
+
+
+@lru_cache(maxsize=1)
+def _tables(path: Path, linked: int) -> set[str]:  # noqa: ARG001
+    """Return the tables in DuckDB's newest snapshot. A start asks twice.
+
+    Args:
+        path: The link that readers open.
+        linked: When it was made, in ns: each write makes a new one.
+    """
+    with snapshots.read(path) as connection:
         return set(table_columns(connection))

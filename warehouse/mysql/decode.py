@@ -160,7 +160,7 @@ def text(rows: Rows, nulls: Mask) -> Decoded:
         return Decoded(pc.cast(array, pa.string()))
     except pa.ArrowInvalid:
         invalid = np.array([not _is_utf8(value) for value in array.to_pylist()])
-        valid = pc.if_else(pa.array(invalid), pa.scalar(None, pa.binary()), array)
+        valid = pc.if_else(_mask(invalid), _NULL, array)
         return Decoded(pc.cast(valid, pa.string()), invalid)
 
 
@@ -177,8 +177,24 @@ def floats(rows: Rows, nulls: Mask) -> Decoded:
 
 
 def to_array(values: npt.NDArray[np.generic], nulls: Mask) -> pa.Array:
-    """Return values as an Arrow array."""
-    return pa.array(values, mask=nulls if nulls.any() else None)
+    """Return values as an Arrow array, of their buffers: `pa.array` would import pandas first."""
+    return pa.Array.from_buffers(
+        pa.from_numpy_dtype(values.dtype),
+        len(values),
+        [_bits_of(~nulls) if nulls.any() else None, pa.py_buffer(np.ascontiguousarray(values))],
+    )
+
+
+_NULL = pa.nulls(1, pa.binary())[0]
+"""Not by `pa.scalar`: it imports pandas, too."""
+
+
+def _mask(values: Mask) -> pa.Array:
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, _bits_of(values)])
+
+
+def _bits_of(values: Mask) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(values, bitorder="little"))
 
 
 def _binary(rows: Rows, nulls: Mask) -> pa.Array:
@@ -198,9 +214,10 @@ def _binary(rows: Rows, nulls: Mask) -> pa.Array:
         whole = pa.Array.from_buffers(
             pa.binary(), 2 * rows.count, [None, pa.py_buffer(places), data]
         )
-        array = whole.take(pa.array(np.arange(0, 2 * rows.count, 2, dtype=np.int32)))
+        values = np.arange(0, 2 * rows.count, 2, dtype=np.int32)
+        array = whole.take(to_array(values, np.zeros(rows.count, np.bool_)))
     if nulls.any():
-        array = pc.if_else(pa.array(nulls), pa.scalar(None, pa.binary()), array)
+        array = pc.if_else(_mask(nulls), _NULL, array)
     return array
 
 

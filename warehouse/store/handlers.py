@@ -1,18 +1,17 @@
-"""What an asset may give and take as its rows: streams, Arrow tables, DataFrames, relations."""
+"""What an asset may give and take as its rows: streams, Arrow tables, relations."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
 import duckdb
-import pandas as pd
 import pyarrow as pa
-from dagster._core.storage.db_io_manager import DbTypeHandler, TableSlice
+from dagster._core.storage.db_io_manager import DbClient, DbIOManager, DbTypeHandler, TableSlice
 from dagster_duckdb.io_manager import DuckDbClient
-from dagster_duckdb_pandas import DuckDBPandasTypeHandler
 
 from warehouse.store import preview
 from warehouse.store.stream import SCHEMA, TableStream, insert
@@ -48,7 +47,7 @@ _TAKEN: Mapping[object, Callable[[duckdb.DuckDBPyConnection, str], Any]] = {
     pa.Table: lambda connection, query: connection.sql(query).to_arrow_table(),
     duckdb.DuckDBPyRelation: _relation,
 }
-"""What an input of an asset can be, and how it is read; without a type it is a DataFrame."""
+"""What an input of an asset can be, and how it is read; any other is a DataFrame."""
 
 
 class ArrowHandler(DbTypeHandler[Any]):
@@ -78,7 +77,7 @@ class ArrowHandler(DbTypeHandler[Any]):
         stream = obj if isinstance(obj, TableStream) else _stream(obj)
         rows = insert(connection, table_slice.table, stream, self._memory_limit)
         finished = stream.finish(connection)
-        return {**_metadata(context, connection, table_slice, rows), **finished}
+        return {**stored_metadata(context, connection, table_slice, rows), **finished}
 
     def load_input(
         self,
@@ -101,25 +100,53 @@ def _stream(rows: pa.RecordBatchReader | pa.Table | duckdb.DuckDBPyRelation) -> 
     return TableStream(rows.schema, iter(batches))
 
 
-class DataFrameHandler(DuckDBPandasTypeHandler):
-    """The stock handler, but columns go by name and an empty DataFrame makes an empty table."""
+class TablesIOManager(DbIOManager):
+    """Dagster's manager of tables. It imports pandas only for an asset that gives or takes it."""
 
-    def __init__(self, memory_limit: str | None = None) -> None:
-        """See `insert` for the limit."""
+    def __init__(
+        self, client: DbClient[duckdb.DuckDBPyConnection], database: str, memory_limit: str | None
+    ) -> None:
+        """Begin with what needs no pandas.
+
+        Args:
+            client: Gives the connections.
+            database: The link that readers open.
+            memory_limit: See `insert`.
+        """
+        self._arrow = ArrowHandler(memory_limit)
         self._memory_limit = memory_limit
+        self._begin = partial(
+            super().__init__,
+            db_client=client,
+            database=database,
+            schema=SCHEMA,
+            io_manager_name="WarehouseIOManager",
+        )
+        self._begin(type_handlers=[self._arrow])
 
-    def handle_output(
-        self,
-        context: dg.OutputContext,
-        table_slice: TableSlice,
-        obj: pd.DataFrame,
-        connection: duckdb.DuckDBPyConnection,
-    ) -> Mapping[str, Any]:
-        """Store the rows in the table, which is made if it is not there."""
-        rows = pa.Table.from_pandas(obj, preserve_index=False)
-        stream = TableStream(rows.schema, iter(rows.to_batches()))
-        count = insert(connection, table_slice.table, stream, self._memory_limit)
-        return _metadata(context, connection, table_slice, count)
+    def _take(self, type_: object) -> None:
+        """Take DataFrames as well, if a type is none of those that need no pandas.
+
+        Without a type, an input is a DataFrame.
+        """
+        arrow = (*self._arrow.supported_types,)
+        if not (isinstance(type_, type) and issubclass(type_, arrow)):
+            from pandas import DataFrame
+
+            from warehouse.store.data_frames import DataFrameHandler
+
+            handlers = [self._arrow, DataFrameHandler(self._memory_limit)]
+            self._begin(type_handlers=handlers, default_load_type=DataFrame)
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Store an asset's rows."""
+        self._take(type(obj))
+        super().handle_output(context, obj)
+
+    def load_input(self, context: dg.InputContext) -> object:
+        """Read an asset's rows as what it asks for."""
+        self._take(context.dagster_type.typing_type)
+        return super().load_input(context)
 
 
 def column_schema(connection: duckdb.DuckDBPyConnection, relation: str) -> dg.TableSchema:
@@ -134,7 +161,7 @@ def column_schema(connection: duckdb.DuckDBPyConnection, relation: str) -> dg.Ta
     )
 
 
-def _metadata(
+def stored_metadata(
     context: dg.OutputContext,
     connection: duckdb.DuckDBPyConnection,
     table_slice: TableSlice,

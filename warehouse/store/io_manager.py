@@ -10,7 +10,6 @@ from typing import Any
 
 import dagster as dg
 import duckdb
-import pandas as pd
 from dagster._core.storage.db_io_manager import DbIOManager, DbTypeHandler, TableSlice
 from dagster_duckdb.io_manager import DuckDbClient, DuckDBIOManager
 from pydantic import Field
@@ -19,7 +18,7 @@ from warehouse.errors import SAFE, WarehouseError, step
 from warehouse.settings import Settings, load_settings
 from warehouse.store import publish, run_snapshot, snapshots
 from warehouse.store.fixed_config import FixedConfig
-from warehouse.store.handlers import LASTING, ArrowHandler, DataFrameHandler
+from warehouse.store.handlers import LASTING, ArrowHandler, TablesIOManager
 from warehouse.store.reviewing import FORCE_TAG as FORCE_TAG
 from warehouse.store.reviewing import Reviewing
 from warehouse.store.run_events import failing, steps, was_stopped
@@ -210,12 +209,16 @@ class WarehouseIOManager(FixedConfig, DuckDBIOManager):
     @staticmethod
     def type_handlers() -> Sequence[DbTypeHandler[Any]]:
         """Streams of record batches, Arrow tables, relations, and DataFrames."""
+        from warehouse.store.data_frames import DataFrameHandler
+
         return [ArrowHandler(), DataFrameHandler()]
 
     @staticmethod
     def default_load_type() -> type | None:
         """What an input without a type becomes."""
-        return pd.DataFrame
+        from pandas import DataFrame
+
+        return DataFrame
 
     def _settings(self) -> Settings:
         found = load_settings(Path(self.home) if self.home else None)
@@ -224,17 +227,8 @@ class WarehouseIOManager(FixedConfig, DuckDBIOManager):
     def create_io_manager(self, context: dg.InitResourceContext) -> DbIOManager:  # noqa: ARG002
         """Build Dagster's manager of tables on our client."""
         settings = self._settings()
-        return DbIOManager(
-            type_handlers=[
-                ArrowHandler(settings.memory_limit),
-                DataFrameHandler(settings.memory_limit),
-            ],
-            db_client=SnapshotClient(settings, self.views_step, (*self.key_prefix,)),
-            database=str(settings.path),
-            schema=SCHEMA,
-            io_manager_name="WarehouseIOManager",
-            default_load_type=self.default_load_type(),
-        )
+        client = SnapshotClient(settings, self.views_step, (*self.key_prefix,))
+        return TablesIOManager(client, str(settings.path), settings.memory_limit)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Decide on what the run wrote and did not publish: something that it awaited is missing.
