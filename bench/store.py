@@ -153,7 +153,7 @@ def history(mb: int, patience: float) -> Section:
             many.do("view", 1)
             many.do("table", 1)
         snapshots = kept(Path(folder) / "warehouse.duckdb")
-        uses = [use for one in snapshots if (use := disk_use.of(one))]
+        uses = [use for one in snapshots if (use := disk_use.measure(one))]
         opened, again = Way("the oldest one, opened"), Way("the oldest one, opened again")
         for _ in range(3):
             wait_for_quiet(patience)
@@ -176,7 +176,7 @@ def _history_table(ways: Sequence[Way], uses: Sequence[disk_use.Use]) -> list[st
             for way in ways
         ),
         "",
-        f"All {len(uses)} snapshots take {disk_use.together(uses) / 1e6:,.0f} MB on the disk: "
+        f"All {len(uses)} snapshots take {disk_use.total(uses) / 1e6:,.0f} MB on the disk: "
         f"{len(uses) - len(parts)} are files, and {len(parts)} are kept as parts of "
         f"{median(parts or [0]):,.1f} MB (the median), {max(parts, default=0):,.1f} MB at most. "
         "They come from a view and a table of 100,000 rows, written in turn.",

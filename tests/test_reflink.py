@@ -115,10 +115,10 @@ def test_what_is_shared_is_counted_once(cloning: Path) -> None:
         with publish.write(path, keep=9, who="a test") as connection:
             connection.execute(f"CREATE OR REPLACE VIEW v AS SELECT {number} AS i")
     subprocess.run(["sync", "-f", str(cloning)], check=True)
-    uses = [use for one in kept(path) if (use := disk_use.of(one))]
+    uses = [use for one in kept(path) if (use := disk_use.measure(one))]
     size = path.stat().st_size
     assert len(uses) == 6 and all(use.whole for use in uses), "none became parts"
     assert size > 15 * MIB
     for use in uses:
         assert use.own is not None and use.own < size / 4 and use.shared > size / 2
-    assert size < disk_use.together(uses) < 2 * size
+    assert size < disk_use.total(uses) < 2 * size

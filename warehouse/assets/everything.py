@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 

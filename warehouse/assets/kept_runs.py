@@ -37,12 +37,12 @@ def keep_runs(
             )
         target.add_run(run.with_status(dg.DagsterRunStatus.NOT_STARTED))
         for entry in source.all_logs(run.run_id):
-            target.handle_new_event(_told(entry, changes))
+            target.handle_new_event(_with_counts(entry, changes))
         if error and run.status is dg.DagsterRunStatus.SUCCESS:
             target.report_run_failed(run, str(error))
 
 
-def _told(entry: EventLogEntry, changes: Mapping[str, Change]) -> EventLogEntry:
+def _with_counts(entry: EventLogEntry, changes: Mapping[str, Change]) -> EventLogEntry:
     """Return an event, with what changed if it tells of a table or view."""
     event = entry.dagster_event
     if event is None or not event.is_step_materialization or event.asset_key is None:
@@ -56,6 +56,8 @@ def _told(entry: EventLogEntry, changes: Mapping[str, Change]) -> EventLogEntry:
         if getattr(change, name) is not None
     }
     data = event.step_materialization_data
-    made = data.materialization.with_metadata({**data.materialization.metadata, **counts})
-    data = data._replace(materialization=made)
+    materialization = data.materialization.with_metadata(
+        {**data.materialization.metadata, **counts}
+    )
+    data = data._replace(materialization=materialization)
     return entry._replace(dagster_event=event._replace(event_specific_data=data))

@@ -84,10 +84,10 @@ def history(format_: str) -> None:
 
 def _of_file(path: Path) -> tuple[list[Line], int]:
     """Return the snapshots of the warehouse's file, and how many bytes they take."""
-    uses = {one.number: use for one in snapshots.kept(path) if (use := disk_use.of(one))}
+    uses = {one.number: use for one in snapshots.kept(path) if (use := disk_use.measure(one))}
     with snapshots.read(path) as connection:
         lines = [_line(*one, uses.get(one[0])) for one in writers(connection)]
-    return lines, disk_use.together(list(uses.values()))
+    return lines, disk_use.total(list(uses.values()))
 
 
 def _of_lake(settings: Settings) -> tuple[list[Line], int]:

@@ -107,10 +107,10 @@ def run_plan(request: Request, *, yes: bool, format_: str) -> Outcome:
     """
     path = load_settings().path
     review = _Review(path, request.force, yes, format_)
-    with dg.DagsterInstance.ephemeral() as instance, run_snapshot.held(path, review) as taken:
+    with dg.DagsterInstance.ephemeral() as instance, run_snapshot.held(path, review) as take_staged:
         try:
             results = execute_request(instance, request)
-            published = _publish(path, taken)
+            published = _publish(path, take_staged)
         except ThrownAway as why:
             say(f"{why} It is thrown away: everyone reads what they did before.")
             shown = review.shown
@@ -140,13 +140,13 @@ def _keep(instance: dg.DagsterInstance, review: _Review, error: WarehouseError |
     if shown and (runs := instance.get_runs(limit=1)):
         report(instance, runs[0], shown.verdicts, published=error is None)
     changes = {change.name: change for change in shown.changes} if shown else {}
-    with history() as kept:
-        keep_runs(instance, kept, changes, error)
+    with history() as run_history:
+        keep_runs(instance, run_history, changes, error)
 
 
-def _publish(path: Path, taken: Callable[[], run_snapshot.RunSnapshot | None]) -> bool:
+def _publish(path: Path, take_staged: Callable[[], run_snapshot.RunSnapshot | None]) -> bool:
     """Publish what was staged. Returns whether there is something."""
-    written = taken()
+    written = take_staged()
     if written is None:
         return False
     written.restore(path)

@@ -101,13 +101,13 @@ def _say_more(
     server: str,
 ) -> None:
     from warehouse.cli.status_table import apart, size
-    from warehouse.store.disk_use import together
+    from warehouse.store.disk_use import total
 
     newest = kept[-1]
     uses = [snapshot.use for snapshot in kept if snapshot.use is not None]
     lines = [
         f"Snapshot {newest.number}, {size(path.stat().st_size)}: {path}. "
-        f"On disk {'are' if len(uses) > 1 else 'is'} {len(uses)}, {size(together(uses))}."
+        f"On disk {'are' if len(uses) > 1 else 'is'} {len(uses)}, {size(total(uses))}."
     ]
     if server:
         lines.append(f"The sources are tables at {server}.")

@@ -124,7 +124,7 @@ def files(path: Path) -> list[Kept]:
         *(
             Kept(
                 snapshot.number,
-                disk_use.of(snapshot),
+                disk_use.measure(snapshot),
                 snapshot is kept[-1],
                 _of(readers, snapshot.number, pruned=False),
             )

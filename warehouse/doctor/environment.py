@@ -108,7 +108,7 @@ def disk(case: Case) -> Iterator[Finding]:
     path = case.settings.path
     newest = snapshots.newest(path)
     size = newest.file.stat().st_size if newest and newest.file.exists() else 0
-    taken = disk_use.together(use for one in snapshots.kept(path) if (use := disk_use.of(one)))
+    taken = disk_use.total(use for one in snapshots.kept(path) if (use := disk_use.measure(one)))
     yield judge_disk(shutil.disk_usage(_existing(path.parent)).free, size, taken)
 
 

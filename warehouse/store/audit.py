@@ -101,7 +101,7 @@ def verdicts_on(
     project: Project,
     checks: Iterable[View],
     touched: Collection[str],
-    held: Collection[str],
+    existing: Collection[str],
 ) -> list[Verdict]:
     """Run those checks that a write concerns.
 
@@ -110,12 +110,12 @@ def verdicts_on(
         project: All files.
         checks: Of which.
         touched: The tables that were written, and the views whose text changed.
-        held: All tables and views in it.
+        existing: All tables and views in it.
     """
     return [
         judge(engine, check)
         for check in checks
-        if check.group in held
+        if check.group in existing
         and any(touches(name, project, touched) for name in (check.group, *check.reads))
     ]
 
@@ -161,14 +161,14 @@ def refuse(found: Iterable[Verdict], *, force: bool, say: Callable[[str], None])
         WarehouseError: something does; names the check's file, how many rows, and the first ones.
     """
     blocking = [verdict for verdict in found if verdict.blocks]
-    told = [f"{one.check.group}, {one.check.name}: {one.words}" for one in blocking]
+    reasons = [f"{one.check.group}, {one.check.name}: {one.words}" for one in blocking]
     if not blocking:
         return
     if force:
-        say(f"Published nevertheless, for it was forced. {'; '.join(told)}")
+        say(f"Published nevertheless, for it was forced. {'; '.join(reasons)}")
         return
     shown = "\n".join(
-        f"{text}\n{one.first_rows}".rstrip() for text, one in zip(told, blocking, strict=True)
+        f"{text}\n{one.first_rows}".rstrip() for text, one in zip(reasons, blocking, strict=True)
     )
     raise WarehouseError(
         f"{counted(len(blocking), 'check')} of severity block failed, and nothing is published.\n"

@@ -71,8 +71,8 @@ class Reader:
 
 def files(snapshot: Path) -> list[Path]:
     """Return the files of a snapshot's folder that hold parts, in the order of their making."""
-    found = [file for file in snapshot.glob(f"{LEAD}*") if file.name[len(LEAD) :].isdigit()]
-    return sorted(found, key=lambda file: int(file.name[len(LEAD) :]))
+    places = [file for file in snapshot.glob(f"{LEAD}*") if file.name[len(LEAD) :].isdigit()]
+    return sorted(places, key=lambda file: int(file.name[len(LEAD) :]))
 
 
 def parts(snapshot: Path) -> dict[bytes, Place]:
@@ -130,11 +130,11 @@ def read_index(file: Path, content: bytes) -> dict[bytes, Place]:
     if blocks.digest(index) != check:
         return {}
     begin = end + blocks.DIGEST
-    found: dict[bytes, Place] = {}
+    places: dict[bytes, Place] = {}
     for digest, size in _ENTRY.iter_unpack(index[_HEAD.size :]):
-        found[digest] = Place(file, begin, size)
+        places[digest] = Place(file, begin, size)
         begin += size
-    return found
+    return places
 
 
 def of_file(file: Path, digests: Iterable[bytes]) -> dict[bytes, Place]:
@@ -142,7 +142,7 @@ def of_file(file: Path, digests: Iterable[bytes]) -> dict[bytes, Place]:
     return {digest: Place(file, *blocks.span(part)) for part, digest in enumerate(digests)}
 
 
-def without(wanted: Sequence[bytes], *there: Iterable[bytes]) -> list[bytes]:
+def without(wanted: Sequence[bytes], *others: Iterable[bytes]) -> list[bytes]:
     """Return the digests that are not among others, each once."""
-    found = {digest for others in there for digest in others}
-    return [digest for digest in dict.fromkeys(wanted) if digest not in found]
+    excluded = {digest for digests in others for digest in digests}
+    return [digest for digest in dict.fromkeys(wanted) if digest not in excluded]

@@ -35,11 +35,11 @@ class Use(NamedTuple):
     shared: int
 
 
-def of(snapshot: Snapshot) -> Use | None:
+def measure(snapshot: Snapshot) -> Use | None:
     """Return what a snapshot takes; None if it is gone."""
     folder = snapshot.file.parent
     try:
-        allocated = sum(one.stat().st_blocks * 512 for one in folder.iterdir() if one.is_file())
+        allocated = sum(file.stat().st_blocks * 512 for file in folder.iterdir() if file.is_file())
         whole = (folder / FILE).exists()
         shared = _shared(folder / FILE) if whole else 0
     except FileNotFoundError:
@@ -49,10 +49,10 @@ def of(snapshot: Snapshot) -> Use | None:
     return Use(whole, None if unknown else max(allocated - shared, 0), shared)
 
 
-def together(uses: Iterable[Use]) -> int:
+def total(uses: Iterable[Use]) -> int:
     """Return about how much snapshots take together: what they share is counted once."""
     found = list(uses)
-    return sum(one.own or 0 for one in found) + max((one.shared for one in found), default=0)
+    return sum(use.own or 0 for use in found) + max((use.shared for use in found), default=0)
 
 
 def _shared(file: Path) -> int:
@@ -63,17 +63,17 @@ def _shared(file: Path) -> int:
     begin = 0
     with file.open("rb") as opened:
         while True:
-            asked = bytearray(_HEAD.size + _AT_ONCE * _EXTENT.size)
-            _HEAD.pack_into(asked, 0, begin, 2**64 - 1 - begin, 0, 0, _AT_ONCE, 0)
+            request = bytearray(_HEAD.size + _AT_ONCE * _EXTENT.size)
+            _HEAD.pack_into(request, 0, begin, 2**64 - 1 - begin, 0, 0, _AT_ONCE, 0)
             try:
-                fcntl.ioctl(opened, _FIEMAP, asked)
+                fcntl.ioctl(opened, _FIEMAP, request)
             except OSError:  # tmpfs has no extents
                 return 0
-            count: int = _HEAD.unpack_from(asked)[3]
+            count: int = _HEAD.unpack_from(request)[3]
             extents = [
-                _EXTENT.unpack_from(asked, _HEAD.size + n * _EXTENT.size) for n in range(count)
+                _EXTENT.unpack_from(request, _HEAD.size + n * _EXTENT.size) for n in range(count)
             ]
-            found += sum(int(one[2]) for one in extents if one[5] & _SHARED)
+            found += sum(int(extent[2]) for extent in extents if extent[5] & _SHARED)
             if not extents or extents[-1][5] & _LAST:
                 return found
             begin = extents[-1][0] + extents[-1][2]

@@ -35,31 +35,33 @@ def prune(folder: Path, keep: Collection[int], *, cloned: bool, spare_one: bool)
         spare_one: Whether the next write may write into one of the files.
     """
     on_disk = snapshot_folders(folder)
-    kept = [one for one in on_disk if int(one.name) in keep]
-    gone = [one for one in on_disk if one not in kept]
-    older = [] if cloned else kept[:-WHOLE]
-    free: list[Path] = []
-    for one, newer in pairwise(kept):
-        between = [other for other in gone if int(one.name) < int(other.name) < int(newer.name)]
-        is_whole = (one / FILE).exists()
-        if is_whole and one in older and _keep_parts(one, newer, between):
-            free.append(one)
-        elif not is_whole and between and not _keep_parts(one, newer, between):
-            gone = [other for other in gone if other not in between]
-    lend = older[-1] if spare_one and older and older[-1] in free else None
-    for one in free:
-        if one != lend or blocks.noted(one / FILE) is None:
+    retained = [snapshot for snapshot in on_disk if int(snapshot.name) in keep]
+    expired = [snapshot for snapshot in on_disk if snapshot not in retained]
+    older = [] if cloned else retained[:-WHOLE]
+    redundant: list[Path] = []
+    for snapshot, newer in pairwise(retained):
+        between = [
+            middle for middle in expired if int(snapshot.name) < int(middle.name) < int(newer.name)
+        ]
+        is_whole = (snapshot / FILE).exists()
+        if is_whole and snapshot in older and _keep_parts(snapshot, newer, between):
+            redundant.append(snapshot)
+        elif not is_whole and between and not _keep_parts(snapshot, newer, between):
+            expired = [middle for middle in expired if middle not in between]
+    candidate = older[-1] if spare_one and older and older[-1] in redundant else None
+    for snapshot in redundant:
+        if snapshot != candidate or blocks.noted(snapshot / FILE) is None:
             with suppress(OSError):
-                durable.remove(one / FILE)
+                durable.remove(snapshot / FILE)
     scratch.remove_leftovers(folder)
-    if lend is None and spare_one and gone:
-        spare.keep(folder, gone)
+    if candidate is None and spare_one and expired:
+        spare.keep(folder, expired)
         return
-    for one in gone:
-        durable.discard_folder(one)
+    for snapshot in expired:
+        durable.discard_folder(snapshot)
 
 
-def lent(folder: Path, never: Collection[Path]) -> Path | None:
+def spare_candidate(folder: Path, never: Collection[Path]) -> Path | None:
     """Return the folder of a snapshot that can do without its file: a write may take it.
 
     Args:
@@ -67,67 +69,67 @@ def lent(folder: Path, never: Collection[Path]) -> Path | None:
         never: Folders of snapshots that somebody needs whole.
     """
     on_disk = snapshot_folders(folder)
-    whole = [one for one in on_disk if (one / FILE).exists()]
-    for one, newer in reversed([*pairwise(on_disk)]):
-        if one in whole[:-WHOLE] and one not in never and _is_ours(one):
-            wanted, others = blocks.listed(one / FILE), _noted(newer)
-            if wanted and others and not delta.without(wanted, delta.parts(one), others):
-                return one
+    whole = [snapshot for snapshot in on_disk if (snapshot / FILE).exists()]
+    for snapshot, newer in reversed([*pairwise(on_disk)]):
+        if snapshot in whole[:-WHOLE] and snapshot not in never and _is_ours(snapshot):
+            wanted, others = blocks.listed(snapshot / FILE), _noted(newer)
+            if wanted and others and not delta.without(wanted, delta.parts(snapshot), others):
+                return snapshot
     return None
 
 
-def _keep_parts(one: Path, newer: Path, between: Sequence[Path]) -> bool:
+def _keep_parts(snapshot: Path, newer: Path, between: Sequence[Path]) -> bool:
     """Have a snapshot be there without its file, and without those between it and the next one.
 
     Returns:
         Whether it is. If not, nothing of it is lost.
     """
-    if not _is_ours(one):
+    if not _is_ours(snapshot):
         return False
     try:
-        own = delta.parts(one)
+        own = delta.parts(snapshot)
         # Made from its parts again, its file is not the one of which the digests were noted.
-        wanted = blocks.listed(one / FILE) if own else blocks.known(one / FILE)
+        wanted = blocks.listed(snapshot / FILE) if own else blocks.known(snapshot / FILE)
         others = _noted(newer) or blocks.known(newer / FILE)
         if wanted is None or others is None:
             return False
         missing = delta.without(wanted, own, others)
         if not missing:
             return True
-        found = _sources(one, wanted, between)
+        places = _sources(snapshot, wanted, between)
         if not own:
-            durable.sync(one / blocks.NOTE)
-        delta.keep(one, {digest: found[digest] for digest in missing})
+            durable.sync(snapshot / blocks.NOTE)
+        delta.keep(snapshot, {digest: places[digest] for digest in missing})
     except (OSError, KeyError, delta.DamagedError):
         return False
     return True
 
 
 def _sources(
-    one: Path, wanted: blocks.Digests, between: Sequence[Path]
+    snapshot: Path, wanted: blocks.Digests, between: Sequence[Path]
 ) -> dict[bytes, delta.Place]:
     """Return where the parts of a snapshot are that neither it nor the next one keeps."""
-    if (one / FILE).exists():
-        return delta.of_file(one / FILE, wanted)
-    found: dict[bytes, delta.Place] = {}
-    for other in between:
-        found |= delta.parts(other)
-        if (other / FILE).exists():
-            found |= delta.of_file(other / FILE, blocks.known(other / FILE) or ())
-    return found
+    if (snapshot / FILE).exists():
+        return delta.of_file(snapshot / FILE, wanted)
+    places: dict[bytes, delta.Place] = {}
+    for middle in between:
+        places |= delta.parts(middle)
+        if (middle / FILE).exists():
+            places |= delta.of_file(middle / FILE, blocks.known(middle / FILE) or ())
+    return places
 
 
-def _noted(one: Path) -> blocks.Digests | None:
+def _noted(snapshot: Path) -> blocks.Digests | None:
     """Return the digests of a snapshot, as far as they are known without reading its file."""
-    file = one / FILE
-    return blocks.listed(file) if delta.files(one) else blocks.noted(file)
+    file = snapshot / FILE
+    return blocks.listed(file) if delta.files(snapshot) else blocks.noted(file)
 
 
-def _is_ours(one: Path) -> bool:
+def _is_ours(snapshot: Path) -> bool:
     """Whether a snapshot is what was published, and nothing that somebody put there goes with it.
 
     Who opened it for writing left a log, which the snapshot's file is to be shown without.
     """
-    names = {entry.name for entry in one.iterdir()}
-    own = {FILE, SEAL, blocks.NOTE, *(file.name for file in delta.files(one))}
-    return names <= {*own, delta.NEW} and not is_changed(one / FILE)
+    names = {entry.name for entry in snapshot.iterdir()}
+    own = {FILE, SEAL, blocks.NOTE, *(file.name for file in delta.files(snapshot))}
+    return names <= {*own, delta.NEW} and not is_changed(snapshot / FILE)

@@ -36,21 +36,21 @@ def whole(snapshot: Snapshot) -> Iterator[Path]:
     if file.exists():
         yield file
         return
-    with _scratch(snapshot) as made:
-        beside = made.parent.parent == file.parent.parent
-        with made.open("r+b") as writing, _errors_for_people(snapshot, made):
+    with _scratch(snapshot) as target:
+        beside = target.parent.parent == file.parent.parent
+        with target.open("r+b") as writing, _errors_for_people(snapshot, target):
             fill(file, writing.fileno())
             if beside:
                 os.fsync(writing.fileno())
         if not beside:
-            yield made
+            yield target
             return
-        made.chmod(0o444)
+        target.chmod(0o444)
         with suppress(OSError, ValueError, KeyError):
             published = json.loads(file.with_name(SEAL).read_text(encoding="utf-8"))
-            os.utime(made, ns=(published["mtime_ns"], published["mtime_ns"]))
+            os.utime(target, ns=(published["mtime_ns"], published["mtime_ns"]))
         try:
-            durable.move(made, file)
+            durable.move(target, file)
         except FileNotFoundError:
             raise GoneError from None
     yield file
@@ -62,7 +62,7 @@ class Steps:
     def __init__(self) -> None:
         self._opened = ExitStack()
         self._file: Path | None = None
-        self._there: Sequence[bytes] = ()
+        self._present: Sequence[bytes] = ()
 
     def __enter__(self) -> Steps:
         return self
@@ -83,18 +83,18 @@ class Steps:
         if self._file is None:
             self._file = self._opened.enter_context(_scratch(snapshot))
         with self._file.open("r+b") as writing, _errors_for_people(snapshot, self._file):
-            fill(snapshot.file, writing.fileno(), self._there)
-        self._there = blocks.listed(snapshot.file) or ()
+            fill(snapshot.file, writing.fileno(), self._present)
+        self._present = blocks.listed(snapshot.file) or ()
         yield self._file
 
 
-def fill(file: Path, target: int, there: Sequence[bytes] = ()) -> None:
+def fill(file: Path, target: int, present: Sequence[bytes] = ()) -> None:
     """Write all of a snapshot into a file.
 
     Args:
         file: The snapshot's, which is not there.
         target: A descriptor.
-        there: Digests of the parts that the target has already.
+        present: Digests of the parts that the target has already.
 
     Raises:
         GoneError: the snapshot was removed, a moment ago.
@@ -105,7 +105,7 @@ def fill(file: Path, target: int, there: Sequence[bytes] = ()) -> None:
         before = _state(file)
         try:
             with delta.Reader() as reader:
-                _fill(file, reader, target, there)
+                _fill(file, reader, target, present)
             return
         except (delta.DamagedError, FileNotFoundError) as error:
             if not file.parent.exists():
@@ -130,14 +130,14 @@ def places(file: Path) -> dict[bytes, delta.Place]:
     return found
 
 
-def _fill(file: Path, reader: delta.Reader, target: int, there: Sequence[bytes]) -> None:
+def _fill(file: Path, reader: delta.Reader, target: int, present: Sequence[bytes]) -> None:
     wanted = blocks.listed(file)
     if wanted is None:
         raise delta.DamagedError(file.with_name(blocks.NOTE))
     found = places(file)
     os.ftruncate(target, blocks.length(wanted))
     for part, digest in enumerate(wanted):
-        if part >= len(there) or there[part] != digest:
+        if part >= len(present) or present[part] != digest:
             os.pwrite(target, reader.read(digest, found.get(digest)), blocks.span(part)[0])
 
 
@@ -154,11 +154,11 @@ def _scratch(snapshot: Snapshot) -> Iterator[Path]:
 
 
 @contextmanager
-def _errors_for_people(snapshot: Snapshot, made: Path) -> Iterator[None]:
+def _errors_for_people(snapshot: Snapshot, target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _no_room(snapshot, made.parent.parent, error) from None
+        raise _no_room(snapshot, target.parent.parent, error) from None
 
 
 def _state(file: Path) -> set[str]:

@@ -36,15 +36,15 @@ def folder(snapshots: Path) -> Iterator[Path]:
         WarehouseError: it cannot be made.
     """
     try:
-        made, lock = _make(snapshots)
+        created, lock = _make(snapshots)
     except OSError as error:
         if error.errno not in _READ_ONLY:
             raise no_room(snapshots, error) from None
-        made, lock = _make(Path(tempfile.gettempdir()))
+        created, lock = _make(Path(tempfile.gettempdir()))
     try:
-        yield made
+        yield created
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(created, ignore_errors=True)
         os.close(lock)
 
 
@@ -66,12 +66,12 @@ def no_room(parent: Path, error: Exception, holds: str = "") -> WarehouseError:
 
 def remove_leftovers(parent: Path) -> None:
     """Remove the folders that killed processes left."""
-    for left in parent.glob(f"{LEAD}*"):
+    for leftover in parent.glob(f"{LEAD}*"):
         with suppress(OSError):  # somebody holds it, or it is another user's
-            lock = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
+            lock = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(left)
+                shutil.rmtree(leftover)
             finally:
                 os.close(lock)
 
@@ -80,11 +80,11 @@ def _make(parent: Path) -> tuple[Path, int]:
     """Return a new folder and the descriptor that holds the lock on it."""
     remove_leftovers(parent)
     while True:
-        made = parent / (LEAD + secrets.token_hex(8))
-        made.mkdir(mode=0o700)
+        created = parent / (LEAD + secrets.token_hex(8))
+        created.mkdir(mode=0o700)
         with suppress(FileNotFoundError):  # another one took it for a leftover, and removed it
-            lock = os.open(made, os.O_RDONLY)
+            lock = os.open(created, os.O_RDONLY)
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if made.exists():
-                return made, lock
+            if created.exists():
+                return created, lock
             os.close(lock)

@@ -89,12 +89,12 @@ def keep(folder: Path, removed: Sequence[Path]) -> None:
     durable.move(newest, spare)
 
 
-def take(folder: Path, lent: Path | None, target: Path) -> blocks.Digests | None:
+def take(folder: Path, candidate: Path | None, target: Path) -> blocks.Digests | None:
     """Move the spare to where a write works.
 
     Args:
         folder: Of the snapshots.
-        lent: The folder of a snapshot that can do without its file, if there is one.
+        candidate: The folder of a snapshot that can do without its file, if there is one.
         target: The file in a new folder.
 
     Returns:
@@ -102,7 +102,7 @@ def take(folder: Path, lent: Path | None, target: Path) -> blocks.Digests | None
         from where it was.
     """
     spare = folder / FOLDER
-    source = spare if spare.exists() or lent is None else lent
+    source = spare if spare.exists() or candidate is None else candidate
     found = blocks.noted(source / FILE)
     if source is spare and spare.exists():
         if {one.name for one in spare.iterdir()} != _OF_A_SNAPSHOT:

@@ -70,14 +70,14 @@ def prepare(folder: Path, start: Path, never: Collection[Path] = ()) -> Copy:
     if is_whole and reflink.clone(start, file):
         return Copy(cloned=True, digests=None)
     digests = blocks.noted(start) if is_whole else blocks.listed(start)
-    lent = prune.lent(folder, [start.parent, *never])
-    there = spare.take(folder, lent, file)
+    candidate = prune.spare_candidate(folder, [start.parent, *never])
+    present = spare.take(folder, candidate, file)
     if not is_whole:
         file.touch()
         with spare.locked(file) as target:
-            rebuild.fill(start, target, there or ())
-    elif there and digests:
-        spare.bring(start, file, there, digests)
+            rebuild.fill(start, target, present or ())
+    elif present and digests:
+        spare.bring(start, file, present, digests)
     else:
         copy(start, file)
         # It goes to the disk while the caller waits for rows: else the commit would wait for all

@@ -63,6 +63,6 @@ def _query(connection: duckdb.DuckDBPyConnection, catalog: str, view: str) -> st
         "SELECT sql FROM duckdb_views() WHERE database_name = ? AND view_name = ?", [catalog, view]
     ).fetchall()
     for name in (view, quoted(view)):
-        if sql.startswith(begin := f"CREATE VIEW {name} AS "):
-            return str(sql[len(begin) :])
+        if sql.startswith(prefix := f"CREATE VIEW {name} AS "):
+            return str(sql[len(prefix) :])
     return f"FROM {catalog}.main.{quoted(view)}"
