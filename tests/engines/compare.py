@@ -42,15 +42,27 @@ def ask_spark(spark: Any, query: Translated) -> list[Any]:
     Raises:
         AssertionError: a column has another type than it is said to have.
     """
-    table = spark.sql(query.sql).toArrow()
-    described = spark.sql(query.sql).schema if not table.num_columns else None
-    assert described is None or len(described.fields) == 0
-    expected = [simple(spark_type(type_)) for _, type_ in query.columns]
-    return [plain(row) for row in _as_duckdb(table, query)] if expected else []
+    frame = spark.sql(query.sql)
+    found = [one.dataType.simpleString() for one in frame.schema.fields]
+    expected = [
+        one.dataType.simpleString()
+        for one in _schema(spark, tuple(type_ for _, type_ in query.columns)).fields
+    ]
+    assert found == expected, f"{query.sql} has the types {found}, and not {expected}"
+    return [plain(row) for row in _as_duckdb(frame.toArrow(), query)]
 
 
-def simple(text: str) -> str:
-    return text
+def _schema(spark: Any, types: tuple[str, ...]) -> Any:
+    """Return Spark's own types for DuckDB's."""
+    if types not in _SCHEMAS:
+        listed = ", ".join(
+            f"CAST(NULL AS {spark_type(type_)}) AS c{place}" for place, type_ in enumerate(types)
+        )
+        _SCHEMAS[types] = spark.sql(f"SELECT {listed}").schema
+    return _SCHEMAS[types]
+
+
+_SCHEMAS: dict[tuple[str, ...], Any] = {}
 
 
 def _as_duckdb(table: pa.Table, query: Translated) -> list[tuple[Any, ...]]:

@@ -30,7 +30,7 @@ def spark() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def edges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+def edges() -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB with the edge rows as its table `t`."""
     with duckdb.connect() as connection:
         edge_rows.create(connection)
@@ -43,7 +43,6 @@ def spark_edges(
 ) -> Any:
     """The session, with the edge rows as its view `t`."""
     file = Path(tmp_path_factory.mktemp("edges")) / "t.parquet"
-    edge_rows.write_parquet(edges, file)
-    file.chmod(0o644)
+    edge_rows.as_parquet(edges, "t", edge_rows.COLUMNS, file)
     spark.read.parquet(str(file)).createOrReplaceTempView("t")
     return spark

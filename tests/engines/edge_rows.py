@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import duckdb
@@ -95,14 +94,21 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-WRITTEN = {"HUGEINT": "DECIMAL(38,0)", "UBIGINT": "DECIMAL(20,0)", "UUID": "VARCHAR", "JSON": "VARCHAR"}
+WRITTEN = {
+    "HUGEINT": "DECIMAL(38,0)",
+    "UBIGINT": "DECIMAL(20,0)",
+    "UUID": "VARCHAR",
+    "JSON": "VARCHAR",
+}
 """The types that Parquet would keep otherwise than Spark has them."""
 
 
-def write_parquet(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
-    """Write the table as Spark has its types."""
+def as_parquet(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], file: Path
+) -> None:
+    """Write a table as Spark has its types."""
     listed = ", ".join(
-        f"CAST({name} AS {WRITTEN[type_]}) AS {name}" if type_ in WRITTEN else name
-        for name, type_ in COLUMNS.items()
+        f'CAST("{name}" AS {WRITTEN[type_]}) AS "{name}"' if type_ in WRITTEN else f'"{name}"'
+        for name, type_ in columns.items()
     )
-    connection.execute(f"COPY (SELECT {listed} FROM t) TO '{file}' (FORMAT parquet)")
+    connection.execute(f"COPY (SELECT {listed} FROM {table}) TO '{file}' (FORMAT parquet)")

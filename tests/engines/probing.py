@@ -12,7 +12,13 @@ from tests.engines import compare
 from tests.engines.edge_rows import COLUMNS
 from warehouse.engines.refusal import Refused
 
-EQUAL, REFUSED, BOTH_FAIL, DIFFERENT, FAILED = "equal", "refused", "both fail", "different", "failed"
+EQUAL, REFUSED, BOTH_FAIL, DIFFERENT, FAILED = (
+    "equal",
+    "refused",
+    "both fail",
+    "different",
+    "failed",
+)
 TABLES: Mapping[str, Mapping[str, str]] = {"t": COLUMNS}
 TOGETHER = 60
 
@@ -124,7 +130,9 @@ class Prober:
         found: dict[str, Outcome] = {}
         names = list(asked)
         for start in range(0, len(names), TOGETHER):
-            found |= self._batch({name: asked[name] for name in names[start : start + TOGETHER]}, select)
+            found |= self._batch(
+                {name: asked[name] for name in names[start : start + TOGETHER]}, select
+            )
         return found
 
     def _batch(self, asked: Mapping[str, str], select: str) -> dict[str, Outcome]:
@@ -146,5 +154,7 @@ class Prober:
             # Each row with its key: a value must stand in its row.
             sides = [[(row[0], row[place]) for row in side] for side in (expected, answer)]
             differing = compare.differences(*sides, ordered=False)
-            outcomes[name] = Outcome(DIFFERENT, str(differing)[:700]) if differing else Outcome(EQUAL)
+            outcomes[name] = (
+                Outcome(DIFFERENT, str(differing)[:700]) if differing else Outcome(EQUAL)
+            )
         return outcomes

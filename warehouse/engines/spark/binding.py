@@ -34,9 +34,7 @@ class Bound:
     columns: tuple[tuple[str, str], ...]
 
 
-def bind(
-    sql: str, tables: Mapping[str, Mapping[str, str]], at: Callable[[int], str]
-) -> Bound:
+def bind(sql: str, tables: Mapping[str, Mapping[str, str]], at: Callable[[int], str]) -> Bound:
     """Bind one SELECT.
 
     Args:

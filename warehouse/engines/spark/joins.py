@@ -6,8 +6,8 @@ from typing import Any
 
 from warehouse.engines.refusal import Refusal
 from warehouse.engines.spark.expression import Node, read
-from warehouse.engines.spark.relations import OPERATORS, Operator, Relation, Steps
 from warehouse.engines.spark.rule import fail
+from warehouse.engines.spark.steps import Operator, OperatorWriter, Relation, Steps
 from warehouse.engines.spark.types import spark_type
 from warehouse.engines.spark.writer import write
 
@@ -121,7 +121,7 @@ def _mark(
     keys = ", ".join(
         f"{write(b, right.columns())} AS k{place}" for place, (_, _, b) in enumerate(conditions)
     )
-    found = steps.add(f"SELECT DISTINCT {keys}, TRUE AS found FROM {right.name}", ())
+    found = steps.add(f"SELECT DISTINCT {keys}, TRUE AS found FROM {right.name} AS s", ())
     on = " AND ".join(
         f"{write(a, left.columns('l'))} {sign} r.k{place}"
         for place, (a, sign, _) in enumerate(conditions)
@@ -130,7 +130,7 @@ def _mark(
     mark = "r.found IS NOT NULL"
     if three_valued:
         counted = steps.add(
-            f"SELECT COUNT(*) AS n, COUNT_IF(k0 IS NULL) AS nulls FROM {found.name}", ()
+            f"SELECT COUNT(*) AS n, COUNT_IF(k0 IS NULL) AS nulls FROM {found.name} AS s", ()
         )
         rest += f" CROSS JOIN {counted.name} AS n"
         value = write(conditions[0][0], left.columns("l"))
@@ -158,7 +158,7 @@ def _single(
     values = [f"FIRST(c{place}) AS c{place}" for place in range(len(right.types))]
     listed = ", ".join([*named, *values, "COUNT(*) AS n"])
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
-    grouped = steps.add(f"SELECT {listed} FROM {right.name}{by}", right.types)
+    grouped = steps.add(f"SELECT {listed} FROM {right.name} AS s{by}", right.types)
     on = " AND ".join(
         f"{write(a, left.columns('l'))} {sign} r.k{place}"
         for place, (a, sign, _) in enumerate(conditions)
@@ -184,4 +184,8 @@ def _checked(column: str | None, type_: str | None) -> str | None:
     return f"CASE WHEN r.n > 1 THEN {failing} ELSE {column} END"
 
 
-OPERATORS |= {"COMPARISON_JOIN": _join, "ANY_JOIN": _any_join, "CROSS_PRODUCT": _cross}
+OPERATORS: dict[str, OperatorWriter] = {
+    "COMPARISON_JOIN": _join,
+    "ANY_JOIN": _any_join,
+    "CROSS_PRODUCT": _cross,
+}

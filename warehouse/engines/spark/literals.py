@@ -1,4 +1,4 @@
-"""Constants as Spark's SQL writes them, each with exactly the type that its DuckDB type has there."""
+"""Constants as Spark's SQL writes them, each with exactly the type that DuckDB's is there."""
 
 from __future__ import annotations
 

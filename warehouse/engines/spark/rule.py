@@ -72,7 +72,7 @@ class NotConstant:
     """What `constant` returns of other expressions."""
 
 
-def constant(node: Node) -> str | None | NotConstant:
+def constant(node: Node) -> str | NotConstant | None:
     """Return a constant as DuckDB shows it, casts of it included.
 
     Raises:

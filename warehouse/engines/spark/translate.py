@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from warehouse.engines.refusal import Refusal, Refused
-from warehouse.engines.spark import joins  # noqa: F401  it adds the joins to the operators
+from warehouse.engines.spark import grouping, joins, relations
 from warehouse.engines.spark.binding import bind
 from warehouse.engines.spark.expression import Unknown
-from warehouse.engines.spark.relations import Steps, finish
+from warehouse.engines.spark.steps import Steps, finish
+
+OPERATORS = relations.OPERATORS | grouping.OPERATORS | joins.OPERATORS
+"""What writes each operator of a plan; what is not here is refused."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Translated:
     """A SELECT for Spark.
 
     Attributes:
-        sql: In Spark's dialect, for a session with the settings of `session.SETTINGS`.
+        sql: In Spark's dialect, for a session with the settings of `settings.SETTINGS`.
         columns: The name and the DuckDB type of each column of the result.
     """
 
@@ -45,7 +48,7 @@ def translate(
         check_names([name for name, _ in bound.columns], "columns of the result")
         for table, columns in tables.items():
             check_names(columns, f"columns of {table}")
-        steps = Steps(prefix(tables))
+        steps = Steps(OPERATORS, relations.REFUSED, prefix(tables))
         last = steps.relation(bound.plan)
         return Translated(finish(steps, last, bound.columns), bound.columns)
     except Refusal as refusal:

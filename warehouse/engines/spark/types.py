@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any
 
 import duckdb
-from duckdb.sqltypes import DuckDBPyType
 
 from warehouse.engines.refusal import Refusal
 from warehouse.project.quoting import literal, quoted
@@ -60,8 +59,9 @@ def spark_type(duckdb_type: str) -> str:
     return _spark(duckdb.sqltype(duckdb_type), duckdb_type)
 
 
-def _spark(parsed: DuckDBPyType, text: str) -> str:
-    id_, kids = parsed.id, () if not _nested(parsed.id) else tuple(parsed.children)
+def _spark(parsed: Any, text: str) -> str:
+    # Any: a child is a type, a number or a text, by the type whose child it is.
+    id_, kids = parsed.id, tuple(parsed.children) if _nested(parsed.id) else ()
     if id_ in SPARK:
         return SPARK[id_]
     if str(parsed) == "JSON":
@@ -75,7 +75,9 @@ def _spark(parsed: DuckDBPyType, text: str) -> str:
         return "MAP<{}, {}>".format(*(_spark(kid, text) for _, kid in kids))
     if id_ in ("struct", "tuple"):
         names = field_names([name for name, _ in kids])
-        fields = (f"{name}: {_spark(kid, text)}" for name, (_, kid) in zip(names, kids, strict=True))
+        fields = (
+            f"{name}: {_spark(kid, text)}" for name, (_, kid) in zip(names, kids, strict=True)
+        )
         return f"STRUCT<{', '.join(fields)}>"
     raise Refusal(
         f"the type {text} has no counterpart in Spark.",
@@ -145,7 +147,8 @@ def plan_type(described: Mapping[str, Any]) -> str:
         return plan_type(info["child_type"]) + "[]"
     if id_ in ("STRUCT", "TUPLE"):
         fields = (
-            f"{quoted(one['first'])} {plan_type(one['second'])}" if one["first"]
+            f"{quoted(one['first'])} {plan_type(one['second'])}"
+            if one["first"]
             else plan_type(one["second"])
             for one in info["child_types"]
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-
 import duckdb
 
 from warehouse.engines.refusal import Refusal
@@ -126,7 +125,7 @@ def _window(node: Node, frame: Frame, columns: Columns) -> str:
             "Write an ORDER BY into OVER (…) that tells the rows apart.",
         )
     if node.name not in _WITHOUT_FRAME and (frame.orders or _within_rows(frame)):
-        parts.append(_frame(frame, columns))
+        parts.append(_frame(frame))
     return " ".join(parts)
 
 
@@ -135,7 +134,7 @@ def _within_rows(frame: Frame) -> bool:
     return any(not bound.endswith("RANGE") for bound in bounds)
 
 
-def _frame(frame: Frame, columns: Columns) -> str:
+def _frame(frame: Frame) -> str:
     units = set()
     bounds = []
     for bound, by in ((frame.start, frame.start_by), (frame.end, frame.end_by)):
@@ -205,5 +204,3 @@ def _parts(written: str, type_: str) -> list[str]:
             f"Spark orders values of the type {type_} otherwise.", "Order by a number or a text."
         )
     return [written]
-
-

@@ -73,7 +73,9 @@ def spark_replacement(replacement: str, groups: int) -> str:
             if (after := next(rest, "")).isdigit():
                 raise Refusal("a digit behind a group is read otherwise.", "Write it apart.")
             if after == "\\":
-                raise Refusal("groups beside each other are read otherwise.", "Capture both in one.")
+                raise Refusal(
+                    "groups beside each other are read otherwise.", "Capture both in one."
+                )
             written += "\\$" if after == "$" else after
         else:
             raise Refusal("no rule knows this replacement.", "Write \\1 for the first group.")

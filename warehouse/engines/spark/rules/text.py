@@ -116,7 +116,9 @@ def _replaced(call: Call) -> str:
         )
     pattern = spark_pattern(given)
     if pattern.may_be_empty:
-        raise Refusal("a pattern that matches nothing, too, is replaced otherwise.", "Write + for *.")
+        raise Refusal(
+            "a pattern that matches nothing, too, is replaced otherwise.", "Write + for *."
+        )
     replacement = spark_replacement(by, pattern.groups)
     return f"REGEXP_REPLACE({call.args[0]}, {literals.text(pattern.text)}, {literals.text(replacement)})"
 
@@ -143,56 +145,240 @@ _T = "VARCHAR|JSON|UUID"
 _PATTERN = "The pattern is written as Java reads it; DuckDB reads RE2's."
 
 RULES = (
-    Rule("lower(VARCHAR)", _lower, "Spark lowers İ and a final Σ by rules of their own.", probes=("lower(s)", "lcase(g)", "lower(trim(s))")),
-    refuse("upper(VARCHAR)", "Spark makes SS of ß, and more of that kind.", "Compare lower(x).", ("upper(s)",)),
-    Rule("trim(VARCHAR)", _trim("BOTH"), "Spark trims the blank alone, DuckDB all of Unicode's.", probes=("trim(s)",)),
-    Rule("ltrim(VARCHAR)", _trim("LEADING"), "Spark trims the blank alone, DuckDB all of Unicode's.", probes=("ltrim(s)",)),
-    Rule("rtrim(VARCHAR)", _trim("TRAILING"), "Spark trims the blank alone, DuckDB all of Unicode's.", probes=("rtrim(s)",)),
-    Rule("trim(VARCHAR, VARCHAR)", _trim("BOTH"), probes=("trim(s, 'a')", "trim(s, 'ab$')", "trim(s, '')")),
+    Rule(
+        "lower(VARCHAR)",
+        _lower,
+        "Spark lowers İ and a final Σ by rules of their own.",
+        probes=("lower(s)", "lcase(g)", "lower(trim(s))"),
+    ),
+    refuse(
+        "upper(VARCHAR)",
+        "Spark makes SS of ß, and more of that kind.",
+        "Compare lower(x).",
+        ("upper(s)",),
+    ),
+    Rule(
+        "trim(VARCHAR)",
+        _trim("BOTH"),
+        "Spark trims the blank alone, DuckDB all of Unicode's.",
+        probes=("trim(s)",),
+    ),
+    Rule(
+        "ltrim(VARCHAR)",
+        _trim("LEADING"),
+        "Spark trims the blank alone, DuckDB all of Unicode's.",
+        probes=("ltrim(s)",),
+    ),
+    Rule(
+        "rtrim(VARCHAR)",
+        _trim("TRAILING"),
+        "Spark trims the blank alone, DuckDB all of Unicode's.",
+        probes=("rtrim(s)",),
+    ),
+    Rule(
+        "trim(VARCHAR, VARCHAR)",
+        _trim("BOTH"),
+        probes=("trim(s, 'a')", "trim(s, 'ab$')", "trim(s, '')"),
+    ),
     Rule("ltrim(VARCHAR, VARCHAR)", _trim("LEADING"), probes=("ltrim(s, 'ab')",)),
     Rule("rtrim(VARCHAR, VARCHAR)", _trim("TRAILING"), probes=("rtrim(s, 'ab')",)),
-    Rule("length(VARCHAR)", "CAST(CHAR_LENGTH({0}) AS BIGINT)", "Spark's is an INT.", probes=("length(s)", "char_length(g)", "len(s)")),
+    Rule(
+        "length(VARCHAR)",
+        "CAST(CHAR_LENGTH({0}) AS BIGINT)",
+        "Spark's is an INT.",
+        probes=("length(s)", "char_length(g)", "len(s)"),
+    ),
     Rule("len(VARCHAR)", "CAST(CHAR_LENGTH({0}) AS BIGINT)", "Spark's is an INT."),
     Rule("strlen(VARCHAR)", "CAST(OCTET_LENGTH({0}) AS BIGINT)", "Bytes.", probes=("strlen(s)",)),
     Rule("octet_length(BLOB)", "CAST(OCTET_LENGTH({0}) AS BIGINT)", probes=("octet_length(bl)",)),
-    *(Rule(f"{name}(VARCHAR, INT{more})", _part, probes=probes) for name, more, probes in (
-        ("substr", "", ("substr(s, 2)",)), ("substr", ", INT", ("substr(s, 2, 3)", "substr(s, 1, 0)")),
-        ("substring", "", ("substring(s, 3)",)), ("substring", ", INT", ("substring(s from 1 for 2)",)))),
+    *(
+        Rule(f"{name}(VARCHAR, INT{more})", _part, probes=probes)
+        for name, more, probes in (
+            ("substr", "", ("substr(s, 2)",)),
+            ("substr", ", INT", ("substr(s, 2, 3)", "substr(s, 1, 0)")),
+            ("substring", "", ("substring(s, 3)",)),
+            ("substring", ", INT", ("substring(s from 1 for 2)",)),
+        )
+    ),
     Rule("left(VARCHAR, INT)", _left, probes=("left(s, 2)", "left(s, 0)", "left(s, -1)")),
-    Rule("right(VARCHAR, INT)", _right, probes=("right(s, 2)", "right(s, 0)", "right(s, -1)", "right(s, 100)")),
+    Rule(
+        "right(VARCHAR, INT)",
+        _right,
+        probes=("right(s, 2)", "right(s, 0)", "right(s, -1)", "right(s, 100)"),
+    ),
     Rule("array_extract(VARCHAR, INT)", _character, probes=("s[1]", "s[2]")),
     Rule("||(VARCHAR, VARCHAR)", "({0} || {1})", probes=("s || 'x'", "k || s", "s || g || 'ß'")),
-    Rule("concat(VARCHAR, ...)", lambda call: f"CONCAT_WS('', {', '.join(call.args)})", "Spark's concat makes NULL of NULL.",
-         probes=("concat(s, 'x', null)", "concat(s, g)", "concat(k, '-', d)")),
-    Rule("concat_ws(VARCHAR, VARCHAR, ...)", lambda call: f"CONCAT_WS({', '.join(call.args)})", probes=("concat_ws('-', s, 'x', null)", "concat_ws(', ', g, s)", "concat_ws(g, s, 'x')")),
-    Rule("~~(VARCHAR, VARCHAR)", _like, "Spark's LIKE escapes with the backslash.", probes=("s like '%e%'", r"s like '\%%'", "s like '_'", "g like 'g_'", "s like ''")),
-    Rule("!~~(VARCHAR, VARCHAR)", _not(_like), "Spark's LIKE escapes with the backslash.", probes=("s not like '%e%'",)),
-    *(refuse(f"{name}(VARCHAR, VARCHAR)", "Spark folds the case of some letters otherwise.", "Write lower(x) like '…'.", (probe,))
-      for name, probe in (("~~*", "s ilike '%COMPLETED%'"), ("!~~*", "s not ilike 'A%'"))),
-    *(Rule(f"{name}(VARCHAR, VARCHAR)", "STARTSWITH({0}, {1})", probes=(probe,)) for name, probe in (
-        ("starts_with", "starts_with(s, 'c')"), ("^@", "s ^@ 'c'"), ("prefix", "prefix(s, g)"))),
-    *(Rule(f"{name}(VARCHAR, VARCHAR)", "ENDSWITH({0}, {1})", probes=(f"{name}(s, 'e')",)) for name in ("ends_with", "suffix")),
-    Rule("contains(VARCHAR, VARCHAR)", "CONTAINS({0}, {1})", probes=("contains(s, 'e')", "contains(s, g)", "contains(s, '')")),
-    *(Rule(f"{name}(VARCHAR, VARCHAR)", "CAST(INSTR({0}, {1}) AS BIGINT)", "Spark's is an INT.", probes=probes) for name, probes in (
-        ("position", ("position('e' in s)",)), ("strpos", ("strpos(s, 'e')", "strpos(s, '')")), ("instr", ("instr(s, 'e')",)))),
-    Rule("replace(VARCHAR, VARCHAR, VARCHAR)", "REPLACE({0}, {1}, {2})", probes=("replace(s, 'e', 'E')", "replace(s, '', 'x')", "replace(s, 'e', '')")),
-    refuse("reverse(VARCHAR)", "DuckDB keeps letters and their accents together.", "Compute it in a source.", ("reverse(s)",)),
-    Rule("repeat(VARCHAR, INT)", lambda call: f"REPEAT({call.args[0]}, {_number(call, 1, 0, 'Write a constant.')})", probes=("repeat(s, 2)", "repeat(s, 0)")),
-    Rule("lpad(VARCHAR, INT, VARCHAR)", _padded("LPAD"), probes=("lpad(s, 5, '*')", "lpad(s, 0, 'x')", "lpad(k::varchar, 6, '0')")),
+    Rule(
+        "concat(VARCHAR, ...)",
+        lambda call: f"CONCAT_WS('', {', '.join(call.args)})",
+        "Spark's concat makes NULL of NULL.",
+        probes=("concat(s, 'x', null)", "concat(s, g)", "concat(k, '-', d)"),
+    ),
+    Rule(
+        "concat_ws(VARCHAR, VARCHAR, ...)",
+        lambda call: f"CONCAT_WS({', '.join(call.args)})",
+        probes=("concat_ws('-', s, 'x', null)", "concat_ws(', ', g, s)", "concat_ws(g, s, 'x')"),
+    ),
+    Rule(
+        "~~(VARCHAR, VARCHAR)",
+        _like,
+        "Spark's LIKE escapes with the backslash.",
+        probes=("s like '%e%'", r"s like '\%%'", "s like '_'", "g like 'g_'", "s like ''"),
+    ),
+    Rule(
+        "!~~(VARCHAR, VARCHAR)",
+        _not(_like),
+        "Spark's LIKE escapes with the backslash.",
+        probes=("s not like '%e%'",),
+    ),
+    *(
+        refuse(
+            f"{name}(VARCHAR, VARCHAR)",
+            "Spark folds the case of some letters otherwise.",
+            "Write lower(x) like '…'.",
+            (probe,),
+        )
+        for name, probe in (("~~*", "s ilike '%COMPLETED%'"), ("!~~*", "s not ilike 'A%'"))
+    ),
+    *(
+        Rule(f"{name}(VARCHAR, VARCHAR)", "STARTSWITH({0}, {1})", probes=(probe,))
+        for name, probe in (
+            ("starts_with", "starts_with(s, 'c')"),
+            ("^@", "s ^@ 'c'"),
+            ("prefix", "prefix(s, g)"),
+        )
+    ),
+    *(
+        Rule(f"{name}(VARCHAR, VARCHAR)", "ENDSWITH({0}, {1})", probes=(f"{name}(s, 'e')",))
+        for name in ("ends_with", "suffix")
+    ),
+    Rule(
+        "contains(VARCHAR, VARCHAR)",
+        "CONTAINS({0}, {1})",
+        probes=("contains(s, 'e')", "contains(s, g)", "contains(s, '')"),
+    ),
+    *(
+        Rule(
+            f"{name}(VARCHAR, VARCHAR)",
+            "CAST(INSTR({0}, {1}) AS BIGINT)",
+            "Spark's is an INT.",
+            probes=probes,
+        )
+        for name, probes in (
+            ("position", ("position('e' in s)",)),
+            ("strpos", ("strpos(s, 'e')", "strpos(s, '')")),
+            ("instr", ("instr(s, 'e')",)),
+        )
+    ),
+    Rule(
+        "replace(VARCHAR, VARCHAR, VARCHAR)",
+        "REPLACE({0}, {1}, {2})",
+        probes=("replace(s, 'e', 'E')", "replace(s, '', 'x')", "replace(s, 'e', '')"),
+    ),
+    refuse(
+        "reverse(VARCHAR)",
+        "DuckDB keeps letters and their accents together.",
+        "Compute it in a source.",
+        ("reverse(s)",),
+    ),
+    Rule(
+        "repeat(VARCHAR, INT)",
+        lambda call: f"REPEAT({call.args[0]}, {_number(call, 1, 0, 'Write a constant.')})",
+        probes=("repeat(s, 2)", "repeat(s, 0)"),
+    ),
+    Rule(
+        "lpad(VARCHAR, INT, VARCHAR)",
+        _padded("LPAD"),
+        probes=("lpad(s, 5, '*')", "lpad(s, 0, 'x')", "lpad(k::varchar, 6, '0')"),
+    ),
     Rule("rpad(VARCHAR, INT, VARCHAR)", _padded("RPAD"), probes=("rpad(s, 5, 'ab')",)),
     Rule("md5(VARCHAR)", "MD5(CAST({0} AS BINARY))", probes=("md5(s)",)),
     Rule("sha256(VARCHAR)", "SHA2(CAST({0} AS BINARY), 256)", probes=("sha256(s)",)),
-    Rule("string_split(VARCHAR, VARCHAR)", _split, probes=("string_split(s, 'e')", "split_part(s, 'e', 2)", "string_split(s, '.')", "split_part(s, 'e', -1)", "str_split(s, ' ')")),
-    Rule("regexp_matches(VARCHAR, VARCHAR)", _found, _PATTERN, probes=(r"regexp_matches(s, '^\s*[a-z]+$')", "s ~ '[0-9]'", "regexp_matches(s, 'a.b')", r"regexp_matches(s, '\d{2,}|x')", "regexp_matches(s, '^.$')", "regexp_matches(s, '[^a-z]')")),
-    Rule("regexp_full_match(VARCHAR, VARCHAR)", _whole, _PATTERN, probes=("regexp_full_match(s, '[a-z]*')", r"s ~ '\w+'", "regexp_full_match(s, 'a|e.*')")),
-    Rule("regexp_extract(VARCHAR, VARCHAR)", _extract, _PATTERN, probes=("regexp_extract(s, '[a-z]+')",)),
-    Rule("regexp_extract(VARCHAR, VARCHAR, INT)", _extract, _PATTERN, probes=("regexp_extract(s, '([0-9]+)', 1)", "regexp_extract(s, '(a)(b)?', 2)")),
-    Rule("regexp_replace(VARCHAR, VARCHAR, VARCHAR)", _replaced, "", "Write regexp_replace(x, 'p', 'r', 'g').", probes=("regexp_replace(s, '[aeiou]', '_')",)),
-    Rule("regexp_replace(VARCHAR, VARCHAR, VARCHAR, VARCHAR)", _replaced, _PATTERN, probes=("regexp_replace(s, '[aeiou]', '_', 'g')", r"regexp_replace(s, '(\w)', '<\1$>', 'g')", "regexp_replace(s, 'x*', '-', 'g')")),
-    *(refuse(f"{name}(ANY, ...)", "Spark writes other text.", "Write x || '-' || y.", (probe,)) for name, probe in (
-        ("format", "format('{}-{}', k, g)"), ("printf", "printf('%05d', k)"))),
-    *(refuse(f"{name}(ANY)", "Spark's is another one.", "Compute it in a source.", (probe,)) for name, probe in (
-        ("chr", "chr(k + 65)"), ("hex", "hex(k)"), ("ascii", "ascii(s)"), ("unicode", "unicode(s)"), ("hash", "hash(s)"))),
-    *(refuse(f"{name}(ANY, ANY)", "Spark reads JSON by other rules.", "Extract it in the source's SELECT.", (probe,)) for name, probe in (
-        ("->>", "js ->> 'a'"), ("->", "js -> 'a'"), ("json_extract", "json_extract(js, '$.a')"), ("json_extract_string", "json_extract_string(js, '$.a')"))),
+    Rule(
+        "string_split(VARCHAR, VARCHAR)",
+        _split,
+        probes=(
+            "string_split(s, 'e')",
+            "split_part(s, 'e', 2)",
+            "string_split(s, '.')",
+            "split_part(s, 'e', -1)",
+            "str_split(s, ' ')",
+        ),
+    ),
+    Rule(
+        "regexp_matches(VARCHAR, VARCHAR)",
+        _found,
+        _PATTERN,
+        probes=(
+            r"regexp_matches(s, '^\s*[a-z]+$')",
+            "s ~ '[0-9]'",
+            "regexp_matches(s, 'a.b')",
+            r"regexp_matches(s, '\d{2,}|x')",
+            "regexp_matches(s, '^.$')",
+            "regexp_matches(s, '[^a-z]')",
+        ),
+    ),
+    Rule(
+        "regexp_full_match(VARCHAR, VARCHAR)",
+        _whole,
+        _PATTERN,
+        probes=("regexp_full_match(s, '[a-z]*')", r"s ~ '\w+'", "regexp_full_match(s, 'a|e.*')"),
+    ),
+    Rule(
+        "regexp_extract(VARCHAR, VARCHAR)",
+        _extract,
+        _PATTERN,
+        probes=("regexp_extract(s, '[a-z]+')",),
+    ),
+    Rule(
+        "regexp_extract(VARCHAR, VARCHAR, INT)",
+        _extract,
+        _PATTERN,
+        probes=("regexp_extract(s, '([0-9]+)', 1)", "regexp_extract(s, '(a)(b)?', 2)"),
+    ),
+    Rule(
+        "regexp_replace(VARCHAR, VARCHAR, VARCHAR)",
+        _replaced,
+        "",
+        "Write regexp_replace(x, 'p', 'r', 'g').",
+        probes=("regexp_replace(s, '[aeiou]', '_')",),
+    ),
+    Rule(
+        "regexp_replace(VARCHAR, VARCHAR, VARCHAR, VARCHAR)",
+        _replaced,
+        _PATTERN,
+        probes=(
+            "regexp_replace(s, '[aeiou]', '_', 'g')",
+            r"regexp_replace(s, '(\w)', '<\1$>', 'g')",
+            "regexp_replace(s, 'x*', '-', 'g')",
+        ),
+    ),
+    *(
+        refuse(f"{name}(ANY, ...)", "Spark writes other text.", "Write x || '-' || y.", (probe,))
+        for name, probe in (("format", "format('{}-{}', k, g)"), ("printf", "printf('%05d', k)"))
+    ),
+    *(
+        refuse(f"{name}(ANY)", "Spark's is another one.", "Compute it in a source.", (probe,))
+        for name, probe in (
+            ("chr", "chr(k + 65)"),
+            ("hex", "hex(k)"),
+            ("ascii", "ascii(s)"),
+            ("unicode", "unicode(s)"),
+            ("hash", "hash(s)"),
+        )
+    ),
+    *(
+        refuse(
+            f"{name}(ANY, ANY)",
+            "Spark reads JSON by other rules.",
+            "Extract it in the source's SELECT.",
+            (probe,),
+        )
+        for name, probe in (
+            ("->>", "js ->> 'a'"),
+            ("->", "js -> 'a'"),
+            ("json_extract", "json_extract(js, '$.a')"),
+            ("json_extract_string", "json_extract_string(js, '$.a')"),
+        )
+    ),
 )

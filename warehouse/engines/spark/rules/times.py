@@ -113,7 +113,9 @@ def _part_of(call: Call) -> str:
     part = (call.constant(0, "Write date_part('year', x).") or "").lower()
     found = {**_PARTS, **_CLOCK}.get(part)
     if found is None or part.startswith("epoch"):
-        raise Refusal(f"no rule knows how Spark tells the {part}.", "Write year(x), month(x), day(x).")
+        raise Refusal(
+            f"no rule knows how Spark tells the {part}.", "Write year(x), month(x), day(x)."
+        )
     return f"CAST({found.format(call.args[1])} AS {call.spark_type})"
 
 
@@ -134,7 +136,9 @@ def _difference(call: Call) -> str:
     operands = call.args[1:]
     if part in clock:
         sides = [_MICROS.replace("{0}", f"{{{place}}}") for place in (1, 0)]
-        later, earlier = (f"(({side} - PMOD({side}, {clock[part]}L)) DIV {clock[part]}L)" for side in sides)
+        later, earlier = (
+            f"(({side} - PMOD({side}, {clock[part]}L)) DIV {clock[part]}L)" for side in sides
+        )
         return once(operands, f"({later} - {earlier})")
     if part not in written:
         raise Refusal(f"no rule knows a difference in {part}.", "Write 'day' or 'month'.")
@@ -173,33 +177,179 @@ RULES = (
     Rule("+(DATE, INT)", _days_later, probes=("dt + 1", "dt + k")),
     Rule("+(INT, DATE)", "DATE_ADD({1}, {0})", probes=("1 + dt",)),
     Rule("-(DATE, INT)", "DATE_SUB({0}, {1})", probes=("dt - 1", "dt - k")),
-    Rule("-(DATE, DATE)", "CAST(DATEDIFF({0}, {1}) AS BIGINT)", "Spark's is an interval.", probes=("dt - date '2020-01-01'",)),
-    Rule(f"+({_TIMES}, INTERVAL)", _moved(1), "Months first, then days, then the clock.",
-         probes=("dt + interval 1 day", "ts + interval 1 month", "tz + interval 2 hour", "ts + interval 90 minute", "ts + interval '1 year 2 days'", "dt + interval 1 month", "ts + interval 1500 millisecond")),
+    Rule(
+        "-(DATE, DATE)",
+        "CAST(DATEDIFF({0}, {1}) AS BIGINT)",
+        "Spark's is an interval.",
+        probes=("dt - date '2020-01-01'",),
+    ),
+    Rule(
+        f"+({_TIMES}, INTERVAL)",
+        _moved(1),
+        "Months first, then days, then the clock.",
+        probes=(
+            "dt + interval 1 day",
+            "ts + interval 1 month",
+            "tz + interval 2 hour",
+            "ts + interval 90 minute",
+            "ts + interval '1 year 2 days'",
+            "dt + interval 1 month",
+            "ts + interval 1500 millisecond",
+        ),
+    ),
     Rule(f"+(INTERVAL, {_TIMES})", _moved(1, turned=True), probes=("interval 1 day + dt",)),
-    Rule(f"-({_TIMES}, INTERVAL)", _moved(-1), "Months first, then days, then the clock.", probes=("dt - interval 1 month", "ts - interval 1 day", "ts - interval 30 second", "tz - interval 1 week")),
-    refuse(f"-({_TIMES}, {_TIMES})", "an interval has no equal in Spark.", "Write date_diff('second', x, y), or cast both to DATE.", ("ts - timestamp '2020-01-01'",)),
-    Rule(f"date_trunc(VARCHAR, {_TIMES})", _truncated, probes=("date_trunc('month', ts)", "date_trunc('month', dt)", "date_trunc('week', dt)", "date_trunc('day', tz)", "date_trunc('hour', ts)", "date_trunc('year', ts)", "date_trunc('quarter', dt)", "date_trunc('milliseconds', ts)", "date_trunc('day', ts)")),
-    *(Rule(f"{name}({_TIMES})", f"CAST({spark} AS {{type}})", "Spark's is an INT.", probes=(f"{name}(dt)", f"{name}(ts)", f"{name}(tz)"))
-      for name, spark in _PARTS.items() if name not in ("doy", "dow")),
-    *(Rule(f"{name}({_TIMES})", f"CAST({spark} AS {{type}})", "Spark's is an INT.", probes=(f"{name}(ts)", f"{name}(tz)")) for name, spark in _CLOCK.items()),
-    Rule(f"date_part(VARCHAR, {_TIMES})", _part_of, probes=("date_part('year', ts)", "date_part('dow', dt)", "extract(doy from dt)")),
-    Rule(f"date_diff(VARCHAR, {_TIMES}, {_TIMES})", _difference, "Spark counts whole parts, DuckDB the borders between.",
-         probes=("date_diff('day', dt, date '2024-12-30')", "date_diff('month', dt, date '2024-12-30')", "datediff('week', dt, date '2024-12-30')", "date_diff('hour', ts, timestamp '2024-12-30 12:30:00')", "date_diff('year', ts, timestamp '2024-12-30')", "date_diff('day', ts, timestamp '2024-12-30 23:59:59')", "date_diff('quarter', dt, date '2024-12-30')", "date_diff('second', ts, timestamp '1960-01-01 00:00:00.5')")),
-    refuse(f"date_sub(VARCHAR, {_TIMES}, {_TIMES})", "no rule knows the whole parts between two times.", "Write date_diff.", ("date_sub('month', dt, date '2024-12-30')",)),
-    Rule("strftime(DATE|TIMESTAMP, VARCHAR)", _formatted, "The format is written as Java reads it.",
-         probes=("strftime(ts, '%Y-%m-%d %H:%M:%S')", "strftime(dt, '%d.%m.%Y')", "strftime(ts, '%y%j %B %b %A %a %I %p %f %%')", "strftime(dt, 'week')")),
-    refuse("strptime(VARCHAR, VARCHAR)", "Spark reads other texts as a time.", "Load the column as DATE or DATETIME.", ("strptime(s, '%Y-%m-%d')",)),
+    Rule(
+        f"-({_TIMES}, INTERVAL)",
+        _moved(-1),
+        "Months first, then days, then the clock.",
+        probes=(
+            "dt - interval 1 month",
+            "ts - interval 1 day",
+            "ts - interval 30 second",
+            "tz - interval 1 week",
+        ),
+    ),
+    refuse(
+        f"-({_TIMES}, {_TIMES})",
+        "an interval has no equal in Spark.",
+        "Write date_diff('second', x, y), or cast both to DATE.",
+        ("ts - timestamp '2020-01-01'",),
+    ),
+    Rule(
+        f"date_trunc(VARCHAR, {_TIMES})",
+        _truncated,
+        probes=(
+            "date_trunc('month', ts)",
+            "date_trunc('month', dt)",
+            "date_trunc('week', dt)",
+            "date_trunc('day', tz)",
+            "date_trunc('hour', ts)",
+            "date_trunc('year', ts)",
+            "date_trunc('quarter', dt)",
+            "date_trunc('milliseconds', ts)",
+            "date_trunc('day', ts)",
+        ),
+    ),
+    *(
+        Rule(
+            f"{name}({_TIMES})",
+            f"CAST({spark} AS {{type}})",
+            "Spark's is an INT.",
+            probes=(f"{name}(dt)", f"{name}(ts)", f"{name}(tz)"),
+        )
+        for name, spark in _PARTS.items()
+        if name not in ("doy", "dow")
+    ),
+    *(
+        Rule(
+            f"{name}({_TIMES})",
+            f"CAST({spark} AS {{type}})",
+            "Spark's is an INT.",
+            probes=(f"{name}(ts)", f"{name}(tz)"),
+        )
+        for name, spark in _CLOCK.items()
+    ),
+    Rule(
+        f"date_part(VARCHAR, {_TIMES})",
+        _part_of,
+        probes=("date_part('year', ts)", "date_part('dow', dt)", "extract(doy from dt)"),
+    ),
+    Rule(
+        f"date_diff(VARCHAR, {_TIMES}, {_TIMES})",
+        _difference,
+        "Spark counts whole parts, DuckDB the borders between.",
+        probes=(
+            "date_diff('day', dt, date '2024-12-30')",
+            "date_diff('month', dt, date '2024-12-30')",
+            "datediff('week', dt, date '2024-12-30')",
+            "date_diff('hour', ts, timestamp '2024-12-30 12:30:00')",
+            "date_diff('year', ts, timestamp '2024-12-30')",
+            "date_diff('day', ts, timestamp '2024-12-30 23:59:59')",
+            "date_diff('quarter', dt, date '2024-12-30')",
+            "date_diff('second', ts, timestamp '1960-01-01 00:00:00.5')",
+        ),
+    ),
+    refuse(
+        f"date_sub(VARCHAR, {_TIMES}, {_TIMES})",
+        "no rule knows the whole parts between two times.",
+        "Write date_diff.",
+        ("date_sub('month', dt, date '2024-12-30')",),
+    ),
+    Rule(
+        "strftime(DATE|TIMESTAMP, VARCHAR)",
+        _formatted,
+        "The format is written as Java reads it.",
+        probes=(
+            "strftime(ts, '%Y-%m-%d %H:%M:%S')",
+            "strftime(dt, '%d.%m.%Y')",
+            "strftime(ts, '%y%j %B %b %A %a %I %p %f %%')",
+            "strftime(dt, 'week')",
+        ),
+    ),
+    refuse(
+        "strptime(VARCHAR, VARCHAR)",
+        "Spark reads other texts as a time.",
+        "Load the column as DATE or DATETIME.",
+        ("strptime(s, '%Y-%m-%d')",),
+    ),
     Rule(f"last_day({_TIMES})", "LAST_DAY({0})", probes=("last_day(dt)", "last_day(ts)")),
-    Rule(f"monthname({_TIMES})", "DATE_FORMAT({0}, 'MMMM')", probes=("monthname(dt)", "monthname(ts)")),
+    Rule(
+        f"monthname({_TIMES})",
+        "DATE_FORMAT({0}, 'MMMM')",
+        probes=("monthname(dt)", "monthname(ts)"),
+    ),
     Rule(f"dayname({_TIMES})", "DATE_FORMAT({0}, 'EEEE')", probes=("dayname(dt)", "dayname(ts)")),
-    Rule("make_date(INT, INT, INT)", "MAKE_DATE(CAST({0} AS INT), CAST({1} AS INT), CAST({2} AS INT))", probes=("make_date(2024, 2, 29)", "make_date(2000 + k, 1, 31)", "make_date(2023, 2, 29)")),
-    refuse(f"epoch({_TIMES})", "no rule says that its fraction is the same.", "Write epoch_us(x).", ("epoch(ts)",)),
-    refuse(f"epoch_ms({_TIMES})", "Spark rounds times before 1970 otherwise.", "Write epoch_us(x) // 1000.", ("epoch_ms(ts)",)),
-    refuse("to_timestamp(FLOAT)", "Spark rounds the fraction otherwise.", "Keep the column a time.", ("to_timestamp(k)",)),
-    refuse("time_bucket(INTERVAL, ANY)", "Spark has none.", "Write date_trunc.", ("time_bucket(interval 1 week, dt)",)),
-    refuse("age(ANY, ...)", "an interval has no equal in Spark.", "Write date_diff.", ("age(ts, timestamp '2020-01-01')",)),
-    refuse("timezone(VARCHAR, ANY)", _ZONE, "Convert it in the source's SELECT.", ("tz at time zone 'Europe/Berlin'", "ts at time zone 'Europe/Berlin'")),
-    *(refuse(f"{name}()", _TODAY, "Read a time that a table holds.", (probe,)) for name, probe in (
-        ("now", "now()"), ("get_current_timestamp", "get_current_timestamp()"), ("current_date", "current_date"), ("today", "today()"), ("random", "random()"), ("uuid", "uuid()"), ("gen_random_uuid", "gen_random_uuid()"))),
+    Rule(
+        "make_date(INT, INT, INT)",
+        "MAKE_DATE(CAST({0} AS INT), CAST({1} AS INT), CAST({2} AS INT))",
+        probes=("make_date(2024, 2, 29)", "make_date(2000 + k, 1, 31)", "make_date(2023, 2, 29)"),
+    ),
+    refuse(
+        f"epoch({_TIMES})",
+        "no rule says that its fraction is the same.",
+        "Write epoch_us(x).",
+        ("epoch(ts)",),
+    ),
+    refuse(
+        f"epoch_ms({_TIMES})",
+        "Spark rounds times before 1970 otherwise.",
+        "Write epoch_us(x) // 1000.",
+        ("epoch_ms(ts)",),
+    ),
+    refuse(
+        "to_timestamp(FLOAT)",
+        "Spark rounds the fraction otherwise.",
+        "Keep the column a time.",
+        ("to_timestamp(k)",),
+    ),
+    refuse(
+        "time_bucket(INTERVAL, ANY)",
+        "Spark has none.",
+        "Write date_trunc.",
+        ("time_bucket(interval 1 week, dt)",),
+    ),
+    refuse(
+        "age(ANY, ...)",
+        "an interval has no equal in Spark.",
+        "Write date_diff.",
+        ("age(ts, timestamp '2020-01-01')",),
+    ),
+    refuse(
+        "timezone(VARCHAR, ANY)",
+        _ZONE,
+        "Convert it in the source's SELECT.",
+        ("tz at time zone 'Europe/Berlin'", "ts at time zone 'Europe/Berlin'"),
+    ),
+    *(
+        refuse(f"{name}()", _TODAY, "Read a time that a table holds.", (probe,))
+        for name, probe in (
+            ("now", "now()"),
+            ("get_current_timestamp", "get_current_timestamp()"),
+            ("current_date", "current_date"),
+            ("today", "today()"),
+            ("random", "random()"),
+            ("uuid", "uuid()"),
+            ("gen_random_uuid", "gen_random_uuid()"),
+        )
+    ),
 )

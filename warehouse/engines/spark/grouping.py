@@ -1,0 +1,110 @@
+"""The operators of DuckDB's plan that group rows, number them, part them and put them together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from warehouse.engines.refusal import Refusal
+from warehouse.engines.spark.expression import COLUMN, columns_of, read, read_orders
+from warehouse.engines.spark.steps import Operator, OperatorWriter, Relation, Steps
+from warehouse.engines.spark.writer import order_by, write
+
+_GENERATED = 2**64 - 1
+"""The number of an aggregate's groups if DuckDB wrote it, and not the user."""
+
+
+def _aggregate(steps: Steps, operator: Operator) -> Relation:
+    below = steps.below(operator)
+    groups = [read(one) for one in operator["groups"]]
+    nodes = [read(one) for one in operator["expressions"]]
+    if (
+        operator["groupings_index"] == _GENERATED
+        and not groups
+        and [node.name for node in nodes] == ["first", "count_star"]
+    ):
+        # Of a subquery that must be one value: DuckDB takes the first, and fails if there are more.
+        nodes = [replace(nodes[0], name="single value"), nodes[1]]
+    if operator["grouping_functions"]:
+        raise Refusal("no rule knows grouping().", "Write UNION ALL of one GROUP BY each.")
+    types = [node.type for node in (*groups, *nodes)]
+    written = [write(node, below.columns()) for node in (*groups, *nodes)]
+    keys = written[: len(groups)]
+    if any(node.name != COLUMN for node in groups):
+        # Keys by a name of their own: GROUP BY 1 would be a place, and not a constant.
+        named = [f"{key} AS k{place}" for place, key in enumerate(keys)]
+        keys = [f"k{place}" for place in range(len(keys))]
+        below = steps.add(f"SELECT *, {', '.join(named)} FROM {below.name} AS s", below.types)
+    grouped = f"FROM {below.name} AS s{_grouping(operator, keys)}"
+    return steps.select([*keys, *written[len(keys) :]], types, grouped, False)
+
+
+def _grouping(operator: Operator, keys: Sequence[str]) -> str:
+    sets = [sorted(one) for one in operator["grouping_sets"]]
+    if sets and sets != [list(range(len(keys)))]:
+        written = ", ".join(f"({', '.join(keys[place] for place in one)})" for one in sets)
+        return f" GROUP BY GROUPING SETS ({written})"
+    return f" GROUP BY {', '.join(keys)}" if keys else ""
+
+
+def _window(steps: Steps, operator: Operator) -> Relation:
+    below = steps.below(operator)
+    nodes = [read(one) for one in operator["expressions"]]
+    expressions = [column or "NULL" for column in below.columns()]
+    expressions += [write(node, below.columns()) for node in nodes]
+    types = [*below.types, *(node.type for node in nodes)]
+    return steps.select(expressions, types, f"FROM {below.name} AS s", False)
+
+
+def _distinct(steps: Steps, operator: Operator) -> Relation:
+    below = steps.below(operator)
+    targets = [read(one) for one in operator["distinct_targets"]]
+    if operator["distinct_type"] == "DISTINCT":
+        if columns_of(targets) != set(range(len(below.types))):
+            raise Refusal("no rule knows a DISTINCT of some columns.")
+        return steps.add(f"SELECT DISTINCT * FROM {below.name} AS s", below.types)
+    if not operator["order_by"]:
+        raise Refusal(
+            "DISTINCT ON without ORDER BY keeps any of the rows.",
+            "Write an ORDER BY that tells the rows apart.",
+        )
+    by = ", ".join(write(one, below.columns()) for one in targets)
+    keys = order_by(read_orders(operator["order_by"]["orders"]), below.columns())
+    ranked = steps.add(
+        f"SELECT *, ROW_NUMBER() OVER (PARTITION BY {by} ORDER BY {keys}) AS rank "
+        f"FROM {below.name} AS s",
+        below.types,
+    )
+    return steps.kept(ranked, (), f"FROM {ranked.name} AS s WHERE rank = 1")
+
+
+def _set(word: str) -> OperatorWriter:
+    def write_set(steps: Steps, operator: Operator) -> Relation:
+        parts = [steps.relation(child) for child in operator["children"]]
+        everything = " ALL" if operator["setop_all"] else ""
+        sql = f" {word}{everything} ".join(f"SELECT * FROM {part.name}" for part in parts)
+        return steps.add(sql, parts[0].types)
+
+    return write_set
+
+
+def _unnest(steps: Steps, operator: Operator) -> Relation:
+    below = steps.below(operator)
+    nodes = [read(one) for one in operator["expressions"]]
+    if len(nodes) != 1 or nodes[0].name != "unnest" or not nodes[0].children[0].type.endswith("[]"):
+        raise Refusal("Spark unnests one list at a time.", "Unnest one list in each SELECT.")
+    listed = write(nodes[0].children[0], below.columns())
+    expressions = [*(column or "NULL" for column in below.columns()), f"EXPLODE({listed})"]
+    types = [*below.types, nodes[0].type]
+    return steps.select(expressions, types, f"FROM {below.name} AS s", False)
+
+
+OPERATORS: dict[str, OperatorWriter] = {
+    "AGGREGATE_AND_GROUP_BY": _aggregate,
+    "WINDOW": _window,
+    "DISTINCT": _distinct,
+    "UNION": _set("UNION"),
+    "EXCEPT": _set("EXCEPT"),
+    "INTERSECT": _set("INTERSECT"),
+    "UNNEST": _unnest,
+}
