@@ -42,7 +42,8 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: str, seed: int) -> None:
                 "'completed'", "'pending'", "'İ'"]  # fmt: skip
     listed = ", ".join(statuses)
     connection.execute(f"""
-        INSERT INTO {table} (id, customer_id, status, amount, order_date, updated_at, is_gift, weight)
+        INSERT INTO {table}
+            (id, customer_id, status, amount, order_date, updated_at, is_gift, weight)
         SELECT
             CASE WHEN n % 37 = 0 THEN NULL WHEN n % 3 = 0 THEN 18446744073709551615 - n % 50
                 ELSE n % 70 END,

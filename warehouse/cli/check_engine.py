@@ -40,8 +40,8 @@ def check_engine(names: tuple[str, ...], format_: str) -> None:
       warehouse check-engine --format json
 
     Neither Spark nor MySQL is asked: the types of the tables are those of the newest snapshot. A
-    file that is refused is shown with its line, the reason, and what to write instead. The exit code
-    is 1 if there is one.
+    file that is refused is shown with its line, the reason, and what to write instead. The exit
+    code is 1 if there is one.
     """
     with errors_for_people():
         project = load_project()
@@ -54,8 +54,8 @@ def check_engine(names: tuple[str, ...], format_: str) -> None:
                 click.echo(_line(outcome))
         refused = sum(outcome.refused is not None for outcome in outcomes)
         say(
-            f"\n{counted(len(outcomes), 'file')}, {refused or 'none'} refused. What Spark runs, and "
-            "what to write instead: docs/spark-sql.md."
+            f"\n{counted(len(outcomes), 'file')}, {refused or 'none'} refused. "
+            "What Spark runs, and what to write instead: docs/spark-sql.md."
         )
         if refused:
             sys.exit(ExitCode.FAILED)

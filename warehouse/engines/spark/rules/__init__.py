@@ -3,10 +3,13 @@
 from warehouse.engines.spark.rule import Rule, by_name
 from warehouse.engines.spark.rules import (
     aggregates,
+    calendar,
     casts,
     conditions,
+    matching,
     nested,
     numbers,
+    ordered,
     text,
     times,
     windows,
@@ -16,10 +19,10 @@ TOPICS: dict[str, tuple[Rule, ...]] = {
     "Numbers": numbers.RULES,
     "Casts": casts.RULES,
     "Conditions": conditions.RULES,
-    "Text": text.RULES,
-    "Times": times.RULES,
+    "Text": (*text.RULES, *matching.RULES),
+    "Times": (*times.RULES, *calendar.RULES),
     "Lists, structs, maps": nested.RULES,
-    "Aggregates": aggregates.RULES,
+    "Aggregates": (*aggregates.RULES, *ordered.RULES),
     "Windows": windows.RULES,
 }
 """All rules, by what they are about."""

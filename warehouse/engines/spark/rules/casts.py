@@ -102,6 +102,7 @@ def _zoned_to_text(call: Call) -> str:
 _TEXT = "DuckDB and Spark read other texts as a number or a time."
 _LOAD = "Load the column with its own type: cast it in the source's SELECT."
 _SAME = "VARCHAR|JSON|UUID|ENUM"
+_READ = "INT|UINT|HUGEINT|DECIMAL|FLOAT|BOOLEAN|DATE|TIMESTAMP|TIMESTAMPTZ|BLOB"
 
 RULES = (
     Rule(
@@ -223,13 +224,13 @@ RULES = (
     ),
     Rule(f"cast({_SAME}) -> {_SAME}", "{0}", probes=("uu::varchar", "js::varchar")),
     refuse(
-        f"cast({_SAME}) -> INT|UINT|HUGEINT|DECIMAL|FLOAT|BOOLEAN|DATE|TIMESTAMP|TIMESTAMPTZ|BLOB",
+        f"cast({_SAME}) -> {_READ}",
         _TEXT,
         _LOAD,
         ("s::int", "s::date", "s::double", "s::boolean"),
     ),
     refuse(
-        f"try_cast({_SAME}) -> INT|UINT|HUGEINT|DECIMAL|FLOAT|BOOLEAN|DATE|TIMESTAMP|TIMESTAMPTZ|BLOB",
+        f"try_cast({_SAME}) -> {_READ}",
         _TEXT,
         _LOAD,
         (

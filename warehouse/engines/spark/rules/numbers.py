@@ -54,6 +54,11 @@ def _divide(call: Call) -> str:
     )
 
 
+def _several_times(template: str) -> Callable[[Call], str]:
+    """Return what fills a template that needs its operand more than once."""
+    return lambda call: f"CAST({once(call.args, template)} AS {call.spark_type})"
+
+
 def _round(call: Call) -> str:
     places = call.constant(1, "Write round(x, 2).") if len(call.args) > 1 else "0"
     if places is None or int(places) < 0:
@@ -62,6 +67,7 @@ def _round(call: Call) -> str:
 
 
 _FLOATS = "the last digit of such a function is the library's own, and Spark has another one."
+_NO_ROOT = fail("The square root of a negative number is not defined.", "DOUBLE")
 _ROUNDED = "Spark rounds floats by another rule."
 _AS_DECIMAL = "Cast the number to DECIMAL(p, s) first."
 _SHIFT = "what leaves the type is an error in DuckDB, and cut off in Spark."
@@ -189,9 +195,7 @@ RULES = (
     Rule("ceiling(DECIMAL)", "CAST(CEIL({0}) AS {type})", probes=("ceiling(d)",)),
     Rule(
         "trunc(DECIMAL)",
-        lambda call: (
-            f"CAST({once(call.args, 'IF({0} < 0, CEIL({0}), FLOOR({0}))')} AS {call.spark_type})"
-        ),
+        _several_times("IF({0} < 0, CEIL({0}), FLOOR({0}))"),
         "Spark's trunc is one of dates.",
         probes=("trunc(d)", "trunc(d18)"),
     ),
@@ -200,8 +204,9 @@ RULES = (
     refuse("trunc(FLOAT)", "Spark's trunc is one of dates.", _AS_DECIMAL, ("trunc(f)",)),
     Rule(
         "sign(FLOAT)",
-        lambda call: (
-            f"CAST({once(call.args, 'CASE WHEN {0} > 0D AND NOT ISNAN({0}) THEN 1 WHEN {0} < 0D THEN -1 WHEN {0} IS NOT NULL THEN 0 END')} AS {call.spark_type})"
+        _several_times(
+            "CASE WHEN {0} > 0D AND NOT ISNAN({0}) THEN 1 WHEN {0} < 0D THEN -1 "
+            "WHEN {0} IS NOT NULL THEN 0 END"
         ),
         "Spark's sign is a DOUBLE.",
         probes=("sign(d)", "sign(f)"),
@@ -214,10 +219,7 @@ RULES = (
     ),
     Rule(
         "sqrt(FLOAT)",
-        lambda call: once(
-            call.args,
-            f"CASE WHEN {{0}} < 0D THEN {fail('The square root of a negative number is not defined.', 'DOUBLE')} ELSE SQRT({{0}}) END",
-        ),
+        _several_times(f"CASE WHEN {{0}} < 0D THEN {_NO_ROOT} ELSE SQRT({{0}}) END"),
         "Spark makes NaN of a negative number, where DuckDB fails.",
         probes=("sqrt(abs(d))", "sqrt(k)", "sqrt(i)"),
     ),

@@ -1,4 +1,4 @@
-"""Text."""
+"""Text: its case, its length, its parts, and what is put together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from warehouse.engines.refusal import Refusal
 from warehouse.engines.spark import literals
 from warehouse.engines.spark.rule import Call, Rule, once, refuse
-from warehouse.engines.spark.rules.patterns import spark_pattern, spark_replacement
+from warehouse.engines.spark.rules.letters import lower, upper
 
 SPACES = "".join(map(chr, [32, 160, 5760, *range(8192, 8203), 8239, 8287, 12288]))
 """What DuckDB's trim takes away: Unicode's space separators. Spark's takes the blank alone."""
@@ -26,10 +26,6 @@ def _trim(side: str) -> Callable[[Call], str]:
         return f"TRIM({side} {literals.text(characters)} FROM {call.args[0]})"
 
     return write
-
-
-def _lower(call: Call) -> str:
-    return f"LOWER(TRANSLATE({call.args[0]}, 'İΣ', 'iσ'))"
 
 
 def _number(call: Call, place: int, least: int, what: str) -> int:
@@ -65,71 +61,6 @@ def _character(call: Call) -> str:
     return f"SUBSTRING({call.args[0]}, {place}, 1)"
 
 
-def _like(call: Call) -> str:
-    pattern = call.constant(1, "Write a constant pattern, or contains(x, y).")
-    if pattern is None:
-        return "CAST(NULL AS BOOLEAN)"
-    # DuckDB's LIKE has no escape character unless it is told one; Spark's has the backslash.
-    return f"({call.args[0]} LIKE {literals.text(pattern.replace(chr(92), chr(92) * 2))})"
-
-
-def _not(write: Callable[[Call], str]) -> Callable[[Call], str]:
-    return lambda call: f"(NOT {write(call)})"
-
-
-def _pattern(call: Call) -> str:
-    given = call.constant(1, "Write the pattern as a constant.")
-    if given is None:
-        raise Refusal("a pattern of NULL makes NULL.", "Write a pattern.")
-    if len(call.args) > 2:
-        raise Refusal("Spark has no such options.", "Write the pattern without options.")
-    return spark_pattern(given).text
-
-
-def _found(call: Call) -> str:
-    return f"RLIKE({call.args[0]}, {literals.text(_pattern(call))})"
-
-
-def _whole(call: Call) -> str:
-    return f"RLIKE({call.args[0]}, {literals.text(chr(92) + 'A(?:' + _pattern(call) + ')' + chr(92) + 'z')})"
-
-
-def _extract(call: Call) -> str:
-    given = call.constant(1, "Write the pattern as a constant.")
-    group = call.constant(2, "Write the group's number.") if len(call.args) > 2 else "0"
-    if given is None or group is None or not group.isdigit() or len(call.args) > 3:
-        raise Refusal("Spark extracts one group by its number.", "Write regexp_extract(x, 'p', 1).")
-    pattern = spark_pattern(given)
-    if int(group) > pattern.groups:
-        raise Refusal("the pattern has no such group.", "Correct the number.")
-    return f"REGEXP_EXTRACT({call.args[0]}, {literals.text(pattern.text)}, {group})"
-
-
-def _replaced(call: Call) -> str:
-    given = call.constant(1, "Write the pattern as a constant.")
-    by = call.constant(2, "Write the replacement as a constant.")
-    options = call.constant(3, "Write 'g'.") if len(call.args) > 3 else ""
-    if given is None or by is None or options != "g":
-        raise Refusal(
-            "Spark replaces each match, and DuckDB the first one alone unless it is told 'g'.",
-            "Write regexp_replace(x, 'p', 'r', 'g').",
-        )
-    pattern = spark_pattern(given)
-    if pattern.may_be_empty:
-        raise Refusal(
-            "a pattern that matches nothing, too, is replaced otherwise.", "Write + for *."
-        )
-    replacement = spark_replacement(by, pattern.groups)
-    return f"REGEXP_REPLACE({call.args[0]}, {literals.text(pattern.text)}, {literals.text(replacement)})"
-
-
-def _split(call: Call) -> str:
-    separator = call.constant(1, "Write a constant separator.")
-    if not separator or "\\E" in separator:
-        raise Refusal("Spark splits by a text alone.", "Write a constant separator.")
-    return f"SPLIT({call.args[0]}, {literals.text(chr(92) + 'Q' + separator + chr(92) + 'E')}, -1)"
-
-
 def _padded(function: str) -> Callable[[Call], str]:
     def write(call: Call) -> str:
         length = _number(call, 1, 0, f"Write {function.lower()}(x, 5, '0').")
@@ -141,21 +72,18 @@ def _padded(function: str) -> Callable[[Call], str]:
     return write
 
 
-_T = "VARCHAR|JSON|UUID"
-_PATTERN = "The pattern is written as Java reads it; DuckDB reads RE2's."
-
 RULES = (
     Rule(
         "lower(VARCHAR)",
-        _lower,
-        "Spark lowers İ and a final Σ by rules of their own.",
+        lower,
+        "Spark lowers İ, a Σ at the end of a word and new letters by rules of its own.",
         probes=("lower(s)", "lcase(g)", "lower(trim(s))"),
     ),
-    refuse(
+    Rule(
         "upper(VARCHAR)",
+        upper,
         "Spark makes SS of ß, and more of that kind.",
-        "Compare lower(x).",
-        ("upper(s)",),
+        probes=("upper(s)", "ucase(g)", "upper(s[1])", "upper(lower(s) || g)"),
     ),
     Rule(
         "trim(VARCHAR)",
@@ -220,57 +148,6 @@ RULES = (
         probes=("concat_ws('-', s, 'x', null)", "concat_ws(', ', g, s)", "concat_ws(g, s, 'x')"),
     ),
     Rule(
-        "~~(VARCHAR, VARCHAR)",
-        _like,
-        "Spark's LIKE escapes with the backslash.",
-        probes=("s like '%e%'", r"s like '\%%'", "s like '_'", "g like 'g_'", "s like ''"),
-    ),
-    Rule(
-        "!~~(VARCHAR, VARCHAR)",
-        _not(_like),
-        "Spark's LIKE escapes with the backslash.",
-        probes=("s not like '%e%'",),
-    ),
-    *(
-        refuse(
-            f"{name}(VARCHAR, VARCHAR)",
-            "Spark folds the case of some letters otherwise.",
-            "Write lower(x) like '…'.",
-            (probe,),
-        )
-        for name, probe in (("~~*", "s ilike '%COMPLETED%'"), ("!~~*", "s not ilike 'A%'"))
-    ),
-    *(
-        Rule(f"{name}(VARCHAR, VARCHAR)", "STARTSWITH({0}, {1})", probes=(probe,))
-        for name, probe in (
-            ("starts_with", "starts_with(s, 'c')"),
-            ("^@", "s ^@ 'c'"),
-            ("prefix", "prefix(s, g)"),
-        )
-    ),
-    *(
-        Rule(f"{name}(VARCHAR, VARCHAR)", "ENDSWITH({0}, {1})", probes=(f"{name}(s, 'e')",))
-        for name in ("ends_with", "suffix")
-    ),
-    Rule(
-        "contains(VARCHAR, VARCHAR)",
-        "CONTAINS({0}, {1})",
-        probes=("contains(s, 'e')", "contains(s, g)", "contains(s, '')"),
-    ),
-    *(
-        Rule(
-            f"{name}(VARCHAR, VARCHAR)",
-            "CAST(INSTR({0}, {1}) AS BIGINT)",
-            "Spark's is an INT.",
-            probes=probes,
-        )
-        for name, probes in (
-            ("position", ("position('e' in s)",)),
-            ("strpos", ("strpos(s, 'e')", "strpos(s, '')")),
-            ("instr", ("instr(s, 'e')",)),
-        )
-    ),
-    Rule(
         "replace(VARCHAR, VARCHAR, VARCHAR)",
         "REPLACE({0}, {1}, {2})",
         probes=("replace(s, 'e', 'E')", "replace(s, '', 'x')", "replace(s, 'e', '')"),
@@ -294,65 +171,6 @@ RULES = (
     Rule("rpad(VARCHAR, INT, VARCHAR)", _padded("RPAD"), probes=("rpad(s, 5, 'ab')",)),
     Rule("md5(VARCHAR)", "MD5(CAST({0} AS BINARY))", probes=("md5(s)",)),
     Rule("sha256(VARCHAR)", "SHA2(CAST({0} AS BINARY), 256)", probes=("sha256(s)",)),
-    Rule(
-        "string_split(VARCHAR, VARCHAR)",
-        _split,
-        probes=(
-            "string_split(s, 'e')",
-            "split_part(s, 'e', 2)",
-            "string_split(s, '.')",
-            "split_part(s, 'e', -1)",
-            "str_split(s, ' ')",
-        ),
-    ),
-    Rule(
-        "regexp_matches(VARCHAR, VARCHAR)",
-        _found,
-        _PATTERN,
-        probes=(
-            r"regexp_matches(s, '^\s*[a-z]+$')",
-            "s ~ '[0-9]'",
-            "regexp_matches(s, 'a.b')",
-            r"regexp_matches(s, '\d{2,}|x')",
-            "regexp_matches(s, '^.$')",
-            "regexp_matches(s, '[^a-z]')",
-        ),
-    ),
-    Rule(
-        "regexp_full_match(VARCHAR, VARCHAR)",
-        _whole,
-        _PATTERN,
-        probes=("regexp_full_match(s, '[a-z]*')", r"s ~ '\w+'", "regexp_full_match(s, 'a|e.*')"),
-    ),
-    Rule(
-        "regexp_extract(VARCHAR, VARCHAR)",
-        _extract,
-        _PATTERN,
-        probes=("regexp_extract(s, '[a-z]+')",),
-    ),
-    Rule(
-        "regexp_extract(VARCHAR, VARCHAR, INT)",
-        _extract,
-        _PATTERN,
-        probes=("regexp_extract(s, '([0-9]+)', 1)", "regexp_extract(s, '(a)(b)?', 2)"),
-    ),
-    Rule(
-        "regexp_replace(VARCHAR, VARCHAR, VARCHAR)",
-        _replaced,
-        "",
-        "Write regexp_replace(x, 'p', 'r', 'g').",
-        probes=("regexp_replace(s, '[aeiou]', '_')",),
-    ),
-    Rule(
-        "regexp_replace(VARCHAR, VARCHAR, VARCHAR, VARCHAR)",
-        _replaced,
-        _PATTERN,
-        probes=(
-            "regexp_replace(s, '[aeiou]', '_', 'g')",
-            r"regexp_replace(s, '(\w)', '<\1$>', 'g')",
-            "regexp_replace(s, 'x*', '-', 'g')",
-        ),
-    ),
     *(
         refuse(f"{name}(ANY, ...)", "Spark writes other text.", "Write x || '-' || y.", (probe,))
         for name, probe in (("format", "format('{}-{}', k, g)"), ("printf", "printf('%05d', k)"))

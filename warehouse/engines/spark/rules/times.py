@@ -1,11 +1,10 @@
-"""Dates and times. Those with a zone are computed in UTC."""
+"""Dates and times: arithmetic, and what lies between. Those with a zone are in UTC."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from warehouse.engines.refusal import Refusal
-from warehouse.engines.spark import literals
 from warehouse.engines.spark.expression import CONSTANT, Node
 from warehouse.engines.spark.rule import Call, Rule, constant, once, refuse
 
@@ -22,32 +21,14 @@ _UNITS = {
     "to_microseconds": (0, 0, 1),
 }
 """Months, days and microseconds of DuckDB's functions that make an interval."""
+
+
 _MICROS = "UNIX_MICROS(CAST({0} AS TIMESTAMP))"
+
+
 _TIMES = "DATE|TIMESTAMP|TIMESTAMPTZ"
-_PARTS = {
-    "year": "YEAR({0})",
-    "month": "MONTH({0})",
-    "day": "DAY({0})",
-    "quarter": "QUARTER({0})",
-    "dayofyear": "DAYOFYEAR({0})",
-    "doy": "DAYOFYEAR({0})",
-    "dayofmonth": "DAY({0})",
-    "dayofweek": "(DAYOFWEEK({0}) - 1)",
-    "weekday": "(DAYOFWEEK({0}) - 1)",
-    "dow": "(DAYOFWEEK({0}) - 1)",
-    "isodow": "(WEEKDAY({0}) + 1)",
-    "week": "WEEKOFYEAR({0})",
-    "weekofyear": "WEEKOFYEAR({0})",
-    "isoyear": "EXTRACT(YEAROFWEEK FROM {0})",
-}
-_CLOCK = {
-    "hour": "HOUR({0})",
-    "minute": "MINUTE({0})",
-    "second": "SECOND({0})",
-    "millisecond": f"(PMOD({_MICROS}, 60000000L) DIV 1000L)",
-    "microsecond": f"PMOD({_MICROS}, 60000000L)",
-    "epoch_us": _MICROS,
-}
+
+
 _TRUNCATED = {
     **{name: name.upper() for name in ("year", "quarter", "month", "week", "day")},
     **{name: name.upper() for name in ("hour", "minute", "second")},
@@ -56,10 +37,6 @@ _TRUNCATED = {
     "microseconds": "MICROSECOND",
     "microsecond": "MICROSECOND",
 }
-_FORMATS = {
-    "Y": "yyyy", "m": "MM", "d": "dd", "H": "HH", "M": "mm", "S": "ss", "f": "SSSSSS",
-    "y": "yy", "j": "DDD", "B": "MMMM", "b": "MMM", "A": "EEEE", "a": "EEE", "I": "hh", "p": "a",
-}  # fmt: skip
 
 
 def interval(node: Node) -> tuple[int, int, int]:
@@ -106,17 +83,8 @@ def _truncated(call: Call) -> str:
     part = (call.constant(0, "Write date_trunc('month', x).") or "").lower()
     if part not in _TRUNCATED:
         raise Refusal(f"no rule knows how Spark truncates to {part}.", "Write year, month or day.")
-    return f"CAST(DATE_TRUNC('{_TRUNCATED[part]}', CAST({call.args[1]} AS TIMESTAMP)) AS {call.spark_type})"
-
-
-def _part_of(call: Call) -> str:
-    part = (call.constant(0, "Write date_part('year', x).") or "").lower()
-    found = {**_PARTS, **_CLOCK}.get(part)
-    if found is None or part.startswith("epoch"):
-        raise Refusal(
-            f"no rule knows how Spark tells the {part}.", "Write year(x), month(x), day(x)."
-        )
-    return f"CAST({found.format(call.args[1])} AS {call.spark_type})"
+    truncated = f"DATE_TRUNC('{_TRUNCATED[part]}', CAST({call.args[1]} AS TIMESTAMP))"
+    return f"CAST({truncated} AS {call.spark_type})"
 
 
 def _difference(call: Call) -> str:
@@ -145,33 +113,6 @@ def _difference(call: Call) -> str:
     dates = [f"CAST({operand} AS DATE)" for operand in operands]
     return f"CAST({once(dates, written[part])} AS BIGINT)"
 
-
-def _formatted(call: Call) -> str:
-    given = call.constant(1, "Write strftime(x, '%Y-%m-%d').")
-    if given is None:
-        return "CAST(NULL AS STRING)"
-    written = ""
-    rest = iter(given)
-    for character in rest:
-        if character == "%":
-            letter = next(rest, "")
-            if letter == "%":
-                written += "'%'"
-            elif letter in _FORMATS:
-                written += _FORMATS[letter]
-            else:
-                raise Refusal(f"no rule knows %{letter}.", "Write %Y, %m, %d, %H, %M, %S.")
-        elif character.isascii() and character.isalpha():
-            written += f"'{character}'"
-        elif character in " -/:.,_T":
-            written += character
-        else:
-            raise Refusal(f"no rule knows {character} in a format.", "Write it with ||.")
-    return f"DATE_FORMAT({call.args[0]}, {literals.text(written)})"
-
-
-_TODAY = "it is another one each time."
-_ZONE = "Spark knows other offsets of old times."
 
 RULES = (
     Rule("+(DATE, INT)", _days_later, probes=("dt + 1", "dt + k")),
@@ -230,30 +171,6 @@ RULES = (
             "date_trunc('day', ts)",
         ),
     ),
-    *(
-        Rule(
-            f"{name}({_TIMES})",
-            f"CAST({spark} AS {{type}})",
-            "Spark's is an INT.",
-            probes=(f"{name}(dt)", f"{name}(ts)", f"{name}(tz)"),
-        )
-        for name, spark in _PARTS.items()
-        if name not in ("doy", "dow")
-    ),
-    *(
-        Rule(
-            f"{name}({_TIMES})",
-            f"CAST({spark} AS {{type}})",
-            "Spark's is an INT.",
-            probes=(f"{name}(ts)", f"{name}(tz)"),
-        )
-        for name, spark in _CLOCK.items()
-    ),
-    Rule(
-        f"date_part(VARCHAR, {_TIMES})",
-        _part_of,
-        probes=("date_part('year', ts)", "date_part('dow', dt)", "extract(doy from dt)"),
-    ),
     Rule(
         f"date_diff(VARCHAR, {_TIMES}, {_TIMES})",
         _difference,
@@ -275,53 +192,6 @@ RULES = (
         "Write date_diff.",
         ("date_sub('month', dt, date '2024-12-30')",),
     ),
-    Rule(
-        "strftime(DATE|TIMESTAMP, VARCHAR)",
-        _formatted,
-        "The format is written as Java reads it.",
-        probes=(
-            "strftime(ts, '%Y-%m-%d %H:%M:%S')",
-            "strftime(dt, '%d.%m.%Y')",
-            "strftime(ts, '%y%j %B %b %A %a %I %p %f %%')",
-            "strftime(dt, 'week')",
-        ),
-    ),
-    refuse(
-        "strptime(VARCHAR, VARCHAR)",
-        "Spark reads other texts as a time.",
-        "Load the column as DATE or DATETIME.",
-        ("strptime(s, '%Y-%m-%d')",),
-    ),
-    Rule(f"last_day({_TIMES})", "LAST_DAY({0})", probes=("last_day(dt)", "last_day(ts)")),
-    Rule(
-        f"monthname({_TIMES})",
-        "DATE_FORMAT({0}, 'MMMM')",
-        probes=("monthname(dt)", "monthname(ts)"),
-    ),
-    Rule(f"dayname({_TIMES})", "DATE_FORMAT({0}, 'EEEE')", probes=("dayname(dt)", "dayname(ts)")),
-    Rule(
-        "make_date(INT, INT, INT)",
-        "MAKE_DATE(CAST({0} AS INT), CAST({1} AS INT), CAST({2} AS INT))",
-        probes=("make_date(2024, 2, 29)", "make_date(2000 + k, 1, 31)", "make_date(2023, 2, 29)"),
-    ),
-    refuse(
-        f"epoch({_TIMES})",
-        "no rule says that its fraction is the same.",
-        "Write epoch_us(x).",
-        ("epoch(ts)",),
-    ),
-    refuse(
-        f"epoch_ms({_TIMES})",
-        "Spark rounds times before 1970 otherwise.",
-        "Write epoch_us(x) // 1000.",
-        ("epoch_ms(ts)",),
-    ),
-    refuse(
-        "to_timestamp(FLOAT)",
-        "Spark rounds the fraction otherwise.",
-        "Keep the column a time.",
-        ("to_timestamp(k)",),
-    ),
     refuse(
         "time_bucket(INTERVAL, ANY)",
         "Spark has none.",
@@ -333,23 +203,5 @@ RULES = (
         "an interval has no equal in Spark.",
         "Write date_diff.",
         ("age(ts, timestamp '2020-01-01')",),
-    ),
-    refuse(
-        "timezone(VARCHAR, ANY)",
-        _ZONE,
-        "Convert it in the source's SELECT.",
-        ("tz at time zone 'Europe/Berlin'", "ts at time zone 'Europe/Berlin'"),
-    ),
-    *(
-        refuse(f"{name}()", _TODAY, "Read a time that a table holds.", (probe,))
-        for name, probe in (
-            ("now", "now()"),
-            ("get_current_timestamp", "get_current_timestamp()"),
-            ("current_date", "current_date"),
-            ("today", "today()"),
-            ("random", "random()"),
-            ("uuid", "uuid()"),
-            ("gen_random_uuid", "gen_random_uuid()"),
-        )
     ),
 )
