@@ -214,6 +214,8 @@ def _window(described: Mapping[str, Any]) -> Node:
         raise Refusal(
             "Spark has no DISTINCT in a window.", "Count the distinct values in a GROUP BY first."
         )
+    if described["offset_expr"] or described["default_expr"]:
+        raise Refusal("no rule knows this window function.")
     name = described["type"].removeprefix("WINDOW_").lower()
     if name == "aggregate":
         name = described["qname"]["path"][-1]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from warehouse.engines.refusal import Refusal
 from warehouse.engines.spark.expression import COLUMN, columns_of, read, read_orders
 from warehouse.engines.spark.steps import Operator, OperatorWriter, Relation, Steps
+from warehouse.engines.spark.types import spark_type
 from warehouse.engines.spark.writer import order_by, write
 
 _GENERATED = 2**64 - 1
@@ -91,12 +92,27 @@ def _set(word: str) -> OperatorWriter:
 def _unnest(steps: Steps, operator: Operator) -> Relation:
     below = steps.below(operator)
     nodes = [read(one) for one in operator["expressions"]]
-    if len(nodes) != 1 or nodes[0].name != "unnest" or not nodes[0].children[0].type.endswith("[]"):
-        raise Refusal("Spark unnests one list at a time.", "Unnest one list in each SELECT.")
-    listed = write(nodes[0].children[0], below.columns())
-    expressions = [*(column or "NULL" for column in below.columns()), f"EXPLODE({listed})"]
-    types = [*below.types, nodes[0].type]
-    return steps.select(expressions, types, f"FROM {below.name} AS s", False)
+    if any(not node.children[0].type.endswith("[]") for node in nodes):
+        raise Refusal("Spark unnests lists alone.", "Name the fields: x.a, x.b.", "unnest")
+    lists = [write(node.children[0], below.columns()) for node in nodes]
+    columns = [column or "NULL" for column in below.columns()]
+    types = [*below.types, *(node.type for node in nodes)]
+    if len(nodes) == 1:
+        return steps.select(
+            [*columns, f"EXPLODE({lists[0]})"], types, f"FROM {below.name} AS s", False
+        )
+    # The lists side by side; the shorter ones are filled up with NULL.
+    named = ", ".join(
+        f"COALESCE({one}, CAST(ARRAY() AS {spark_type(node.children[0].type)})) AS l{place}"
+        for place, (one, node) in enumerate(zip(lists, nodes, strict=True))
+    )
+    beside = steps.add(f"SELECT *, {named} FROM {below.name} AS s", below.types)
+    zipped = ", ".join(f"l{place}" for place in range(len(lists)))
+    rows = steps.add(
+        f"SELECT *, EXPLODE(ARRAYS_ZIP({zipped})) AS z FROM {beside.name} AS s", below.types
+    )
+    parts = [f"z.l{place}" for place in range(len(lists))]
+    return steps.select([*columns, *parts], types, f"FROM {rows.name} AS s", False)
 
 
 OPERATORS: dict[str, OperatorWriter] = {

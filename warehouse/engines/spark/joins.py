@@ -75,7 +75,7 @@ def _written(
     word = WRITTEN.get(kind) or ONE_SIDE.get(kind)
     if word is None:
         raise Refusal(f"no rule knows a join of the kind {kind}.")
-    rest = f"FROM {left.name} AS l {word} {right.name} AS r ON {on}"
+    rest = f"FROM {left.name} AS l {word} {right.name} AS r ON {on or 'TRUE'}"
     if kind in ONE_SIDE:
         return _sides(steps, operator, left, Relation(right.name, ()), rest)
     return _sides(steps, operator, left, right, rest)
@@ -113,7 +113,7 @@ def _mark(
         raise Refusal("Spark has no ANY of other than =.", "Compare with min(…) or max(…).")
     places = list(operator["left_projection_map"] or range(len(left.types)))
     three_valued = "=" in signs and len(places) not in operator.get("only_true", ())
-    if three_valued and len(conditions) > 1:
+    if three_valued and signs.count("=") > 1:
         raise Refusal(
             "NULL in one of several compared columns is told otherwise here.",
             "Write EXISTS or NOT EXISTS (SELECT … WHERE a.x = b.x).",
@@ -122,20 +122,25 @@ def _mark(
         f"{write(b, right.columns())} AS k{place}" for place, (_, _, b) in enumerate(conditions)
     )
     found = steps.add(f"SELECT DISTINCT {keys}, TRUE AS found FROM {right.name} AS s", ())
-    on = " AND ".join(
-        f"{write(a, left.columns('l'))} {sign} r.k{place}"
+    compared = [
+        f"{write(a, left.columns('l'))} {sign} {{}}.k{place}"
         for place, (a, sign, _) in enumerate(conditions)
-    )
+    ]
+    on = " AND ".join(compared).replace("{}", "r")
     rest = f"FROM {left.name} AS l LEFT JOIN {found.name} AS r ON {on}"
     mark = "r.found IS NOT NULL"
     if three_valued:
-        counted = steps.add(
-            f"SELECT COUNT(*) AS n, COUNT_IF(k0 IS NULL) AS nulls FROM {found.name} AS s", ()
-        )
-        rest += f" CROSS JOIN {counted.name} AS n"
-        value = write(conditions[0][0], left.columns("l"))
+        # Of a correlated subquery only the rows of the same outer row count.
+        place = signs.index("=")
+        others = [f"k{at}" for at, sign in enumerate(signs) if sign == "<=>"]
+        by = f" GROUP BY {', '.join(others)}" if others else ""
+        listed = ", ".join([*others, "COUNT(*) AS n", f"COUNT_IF(k{place} IS NULL) AS nulls"])
+        counted = steps.add(f"SELECT {listed} FROM {found.name} AS s{by}", ())
+        same = " AND ".join(compared[:place] + compared[place + 1 :]).replace("{}", "n") or "TRUE"
+        rest += f" LEFT JOIN {counted.name} AS n ON {same}"
+        value = write(conditions[place][0], left.columns("l"))
         mark = (
-            f"CASE WHEN r.found THEN TRUE WHEN n.n = 0 THEN FALSE "
+            "CASE WHEN r.found THEN TRUE WHEN COALESCE(n.n, 0) = 0 THEN FALSE "
             f"WHEN {value} IS NULL OR n.nulls > 0 THEN CAST(NULL AS BOOLEAN) ELSE FALSE END"
         )
     expressions = [left.columns("l")[place] or "NULL" for place in places]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
@@ -77,6 +78,8 @@ def write(shown_as: str | None, type_: str) -> str:
         return f"CAST('{_SPECIAL.get(shown_as.lower(), shown_as)}' AS {spark})"
     if kind in ("DATE", "TIMESTAMP", "TIMESTAMPTZ"):
         return _time(shown_as, kind)
+    if kind == "BLOB":
+        return f"X'{_bytes(shown_as).hex()}'"
     raise Refusal(f"a constant of the type {type_} has no counterpart in Spark.")
 
 
@@ -96,6 +99,15 @@ def nested(value: Mapping[str, Any], type_: str, info: Mapping[str, Any]) -> str
         )
         return f"NAMED_STRUCT({', '.join(parts)})"
     return write(shown(value, type_), type_)
+
+
+def _bytes(shown_as: str) -> bytes:
+    """Return the bytes that DuckDB shows as text, most of them as `\\x0A`."""
+    parts = re.split(r"\\x([0-9A-F]{2})", shown_as)
+    return b"".join(
+        bytes.fromhex(part) if place % 2 else part.encode("ascii")
+        for place, part in enumerate(parts)
+    )
 
 
 def _time(shown_as: str, kind: str) -> str:

@@ -16,6 +16,8 @@ def _read_table(steps: Steps, operator: Operator) -> Relation:
     function = operator["qname"]["path"][-1]
     if function in ("range", "generate_series"):
         return _numbers(steps, operator, function)
+    if function == "unnest":
+        raise Refusal("Spark unnests in a SELECT.", "Write select k, unnest(list) as x.", "unnest")
     if function != "seq_scan":
         raise Refusal(
             f"Spark has no table function {function}().", "Load what it reads as a source."
@@ -86,8 +88,9 @@ def _one_row(steps: Steps, operator: Operator) -> Relation:
 
 
 def _no_row(steps: Steps, operator: Operator) -> Relation:
-    del operator
-    return steps.add("SELECT 0 AS c0 WHERE FALSE", [None])
+    types = [plan_type(one) for one in operator["return_types"]]
+    expressions = [f"CAST(NULL AS {spark_type(type_)})" for type_ in types]
+    return steps.select(expressions, types, "FROM (SELECT 0) AS s WHERE FALSE", False)
 
 
 def _filter(steps: Steps, operator: Operator) -> Relation:

@@ -17,6 +17,25 @@ from warehouse.engines.spark.types import identifier, spark_type
 Operator = Mapping[str, Any]
 """An operator of the plan, as `json_serialize_plan` writes it."""
 
+_KNOWN = {
+    *("type", "children", "expressions", "table_index", "only_true"),
+    *("arguments", "at_clause", "column_indexes", "extra_info", "function_data", "names"),
+    *("has_pushed_projection", "has_serialize", "input_table_names", "input_table_types"),
+    *("named_parameters", "ordinality_idx", "parameters", "projected_input", "projection_ids"),
+    *("qname", "returned_types", "row_group_order_options", "scan_partition_indices"),
+    *("source_ordinality", "table_filters", "table_filters_by_projection", "projection_map"),
+    *("aggregate_index", "distinct_validity", "group_index", "grouping_functions", "groups"),
+    *("grouping_sets", "groupings_index", "orders", "projections", "limit_val", "offset_val"),
+    *("unpruned_offset", "window_index", "allow_out_of_order", "column_count", "setop_all"),
+    *("distinct_targets", "distinct_type", "order_by", "conditions", "condition", "join_type"),
+    *("delim_flipped", "duplicate_eliminated_columns", "left_projection_map", "mark_index"),
+    *("mark_types", "right_projection_map", "ctename", "materialize", "bound_columns"),
+    *("chunk_types", "cte_index", "is_recurring", "expr_types", "unnest_index"),
+    *("internal_types", "key_targets", "payload_aggregates", "ref_recurring", "union_all"),
+    *("sample_options", "bindings", "return_types"),
+}
+"""What DuckDB 2.0 says of its operators. More than that is refused: its meaning is not known."""
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -78,6 +97,8 @@ class Steps:
             Refusal: Spark has no equal of it.
         """
         type_ = operator["type"].removeprefix("LOGICAL_")
+        if odd := sorted(key for key in operator.keys() - _KNOWN if operator[key]):
+            raise Refusal(f"no rule knows what {', '.join(odd)} means in a plan of DuckDB's.")
         if type_ not in self.operators:
             unknown = (f"no rule knows DuckDB's {type_.lower().replace('_', ' ')}.", "", "")
             raise Refusal(*self.refused.get(type_, unknown))

@@ -72,6 +72,11 @@ def _write(node: Node, columns: Columns) -> str:
             return literals.write(held, node.type)
         if class_of(node.type) == "TUPLE" and node.children[0].name == "row":
             return _write(_cast_each(node), columns)
+    if node.type == "INTERVAL":
+        raise Refusal(
+            "an interval alone has no equal in Spark.",
+            "Write date + interval in one expression, and date_diff for what lies between.",
+        )
     rules = RULES.get(node.name, ())
     rule = next((rule for rule in rules if rule.fits(node)), None)
     if rule is None:

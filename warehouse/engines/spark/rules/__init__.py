@@ -29,6 +29,7 @@ TOPICS: dict[str, tuple[Rule, ...]] = {
 
 ALIASES = {
     **{"list_pack": "list_value", "list_has": "list_contains", "list_element": "list_extract"},
+    **{"unpivot_list": "list_value"},
     **{"array_has": "list_contains", "array_contains": "list_contains", "array_length": "len"},
     **{"list_apply": "list_transform", "array_apply": "list_transform", "apply": "list_transform"},
     **{"array_transform": "list_transform", "array_filter": "list_filter", "filter": "list_filter"},

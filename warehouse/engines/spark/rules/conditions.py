@@ -102,6 +102,12 @@ RULES = (
     Rule(f"!=({_NESTED}, {_NESTED})", "(NOT ({0} = {1}))", probes=("(k, i) <> (1, b)",)),
     _joined("AND"),
     _joined("OR"),
+    Rule(
+        "error(VARCHAR)",
+        "RAISE_ERROR({0})",
+        "DuckDB adds it to a subquery that must be one value.",
+        probes=("case when k < 0 then error('none is below 0') else k end", "error('always')"),
+    ),
     Rule("not(BOOLEAN)", "(NOT {0})", probes=("not bo", "not (i > 0)")),
     Rule("is null(ANY)", "({0} IS NULL)", probes=("i is null", "s is null", "f is null")),
     Rule("is not null(ANY)", "({0} IS NOT NULL)", probes=("i is not null", "tz is not null")),
