@@ -41,7 +41,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "warehouse.duckdb"
 
 
-def held(file: Path, table: str) -> list[object]:
+def held(file: Path, table: str) -> list[tuple[object, ...]]:
     with opened(file) as connection:
         return connection.table(f'"{table}"').order("ALL").fetchall()
 
