@@ -111,3 +111,45 @@ def test_installed_there_is_no_project_without_a_home(
         load_settings()
     monkeypatch.setenv("WAREHOUSE_HOME", "ours")
     assert load_settings().folder == nowhere / "ours"
+
+
+@pytest.mark.parametrize(
+    ("home", "lake", "found"),
+    [
+        ("/ours", "lake", "/ours/lake"),
+        ("/ours", "/shared/lake", "/shared/lake"),
+        ("/ours", "s3a://bucket/lake", "s3a://bucket/lake"),
+        ("", "lake", str(ROOT / "lake")),
+        ("/ours", "", None),
+    ],
+)
+def test_a_lake_counts_from_the_project_folder(
+    monkeypatch: pytest.MonkeyPatch, home: str, lake: str, found: str | None
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_HOME", home)
+    monkeypatch.setenv("WAREHOUSE_LAKE", lake)
+    assert load_settings().lake == found
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sc://host", "sc://host:15002", "sc://[::1]:15002/", "sc://host:1/;token=a;use_ssl=true"],
+)
+def test_a_spark_that_is_one(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("WAREHOUSE_SPARK", url)
+    assert load_settings().spark == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("host:15002", "http://host:15002", "sc://", "sc://:15002", "sc://host:port"),
+        *("sc://host:99999", "sc://host:0", "sc://host/path", "sc://me:hidden@host:15002"),
+        *("sc://[::1", "sc://host;token=hidden", "spark://host:7077"),
+    ],
+)
+def test_a_spark_that_is_none(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("WAREHOUSE_SPARK", url)
+    with pytest.raises(WarehouseError, match=r"WAREHOUSE_SPARK: .*sc://host:15002") as raised:
+        load_settings()
+    assert "hidden" not in str(raised.value)
