@@ -164,9 +164,7 @@ class LakeRun:
                 source = self._project.by_name[name]
                 assert source.days
                 asked_at = one.plan.asked_at_by(source.updated or source.days.name)
-                cached_days.record(
-                    self.books, name, one.rows_by_day, asked_at, self._run.run_id
-                )
+                cached_days.record(self.books, name, one.rows_by_day, asked_at, self._run.run_id)
 
     def _review(self, keep: Callable[[Sequence[Verdict]], None]) -> None:
         """See that no check of severity block fails on the snapshot to come."""

@@ -24,6 +24,7 @@ from warehouse.errors import SAFE, WarehouseError
 from warehouse.lake.manifest import Column, DataFile, LakeTable
 from warehouse.lake.names import table_folder
 from warehouse.lake.place import full_url
+from warehouse.lake.prune import prune
 from warehouse.mysql.plan import Days, Plan, check_days, describe
 from warehouse.project.project import Project
 from warehouse.project.source_files import Source
@@ -135,9 +136,7 @@ class _Session:
         self.session.stop()
 
 
-def _awaited(
-    context: dg.AssetExecutionContext, project: Project, naming: Naming
-) -> set[str]:
+def _awaited(context: dg.AssetExecutionContext, project: Project, naming: Naming) -> set[str]:
     """Return the sources that a run loads in this process."""
     plan = context.get_step_execution_context().plan_data.execution_plan
     steps = {*plan.step_keys_to_execute}
@@ -147,15 +146,18 @@ def _awaited(
 def _publish(
     context: dg.AssetExecutionContext, project: Project, lake_run: LakeRun, naming: Naming
 ) -> None:
+    settings, say = project.settings, context.log.info
+
     def keep(failed: Sequence[Verdict]) -> None:
         forced = run_of(context).force
         report(context.instance, context.run, failed, naming.prefix, published=forced)
 
     if manifest := lake_run.publish(keep):
-        context.log.info(
+        say(
             f"{lake_run.lake.shown}: snapshot {manifest.number} is published; everything "
             "downstream reads it, not MySQL."
         )
+        prune(lake_run.lake, keep=settings.keep_snapshots, days=settings.keep_days, say=say)
 
 
 def _table(

@@ -26,7 +26,7 @@ FETCH_ROWS = 10_000
 FILE_ROWS = 10_000_000
 """A file is closed after so many rows."""
 
-_DAY = "day of the row"
+_DAY = "day_of_row"
 _NULLS = "n"
 _SERVER = "s"
 
