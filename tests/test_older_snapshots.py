@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -108,6 +109,8 @@ def test_who_comes_next_finds_what_was_made_whole_and_the_next_write_removes_it(
     shows(path, 2)
     made = file.stat()
     assert made.st_mode & 0o777 == 0o444 and not tampering.is_changed(file)
+    published = json.loads(file.with_name(tampering.SEAL).read_text())
+    assert made.st_mtime_ns == published["mtime_ns"], "else its headers are read each time"
     with open_snapshot(path, 2) as reader:
         assert file.stat().st_ino == made.st_ino, "it was made again"
         put(path, 7)
@@ -162,6 +165,30 @@ def test_which_stay(keep: int, days: int, expected: list[int]) -> None:
         [*range(1, 10)], written, keep=keep, days=days, today=date(2026, 3, 29)
     )
     assert found == expected
+
+
+def test_what_older_ones_need_of_parts_that_go_is_moved(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = written(path, 8)
+    assert [one.number for one in kept(path) if one.file.exists()] == [6, 7, 8]
+    monkeypatch.setattr(retention, "staying", lambda *_, **__: [1, 8, 9])
+    put(path, 9)
+    published[9] = digest(path)
+    assert contents(path) == {number: published[number] for number in (1, 8, 9)}
+
+
+def test_a_day_is_one_of_the_time_zone_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = datetime(2026, 3, 28, 20, tzinfo=UTC)  # the next day, in Tokyo
+    times = {1: late - timedelta(hours=6), 2: late, 3: late + timedelta(hours=1), 4: late}
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        found = retention.staying(times, times, keep=1, days=1, today=date(2026, 3, 29))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert found == [1, 4]
 
 
 def test_what_has_no_time_stays_by_number_only() -> None:

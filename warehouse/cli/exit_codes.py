@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
     NOT_UNDERSTOOD = 2
     """click's own, for a command or an option that is not there."""
     CHECK_FAILED = 3
-    """Everything is published, and a check of severity error failed."""
+    """Everything is published, and a check of severity error failed, or a forced one of block."""
     THROWN_AWAY = 4
     """What would change was shown (`--plan`), and nothing is published."""
     STOPPED = 130
