@@ -16,11 +16,13 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 from PIL import Image
 
-from warehouse.sample.server import serve
+from warehouse.sample.calendar import CSV_LAST_DAY, calendar_in
+from warehouse.sample.server import SampleServer, serve
 from warehouse.settings import ROOT
 
 IMAGES = ROOT / "docs" / "images"
@@ -44,27 +46,30 @@ PICTURES = {
     ),
     "asset": Picture("/assets/orders_summary?view=overview", (1600, 1700), (240, 0, 1600, 1618)),
 }
-GROWING = ["order_date < '2026-07-01'", "order_date < '2026-09-01'", "order_date < '2026-10-15'"]
-DAYS = "2026-10-18...2026-10-31"
+DAYS_LEFT_OUT = (120, 60, 15)
+"""Of the last days of the sample, in one load after the other: so there are plots."""
+DAYS_LOADED = 14
 
 COLOURS = 256
 START_SECONDS = 90
 
 
-def build(env: Mapping[str, str]) -> None:
-    """Materialize everything a few times, each time with more orders, so that there are plots."""
+def build(env: Mapping[str, str], last_day: date) -> None:
+    """Materialize everything a few times, each time with more orders, up to the last day."""
     materialize = [sys.executable, "-m", "warehouse", "materialize"]
     with tempfile.TemporaryDirectory() as folder:
         for name in ("sql", "checks"):
             shutil.copytree(ROOT / "warehouse" / name, Path(folder) / name)
         orders = Path(folder) / "sql" / "sources" / "mysql_orders.sql"
         whole = orders.read_text(encoding="utf-8")
-        for where in GROWING:
-            orders.write_text(f"{whole.rstrip()} where {where}\n", encoding="utf-8")
+        for days in DAYS_LEFT_OUT:
+            limit = f"where order_date <= '{last_day - timedelta(days)}'"
+            orders.write_text(f"{whole.rstrip()} {limit}\n", encoding="utf-8")
             subprocess.run(materialize, env={**env, "WAREHOUSE_HOME": folder}, check=True)
     subprocess.run(materialize, env=env, check=True)
+    loaded = f"{last_day - timedelta(DAYS_LOADED - 1)}...{last_day}"
     subprocess.run(
-        [*materialize, "mysql_orders_daily", "--partition-range", DAYS], env=env, check=True
+        [*materialize, "mysql_orders_daily", "--partition-range", loaded], env=env, check=True
     )
     subprocess.run([*materialize, "daily_revenue"], env=env, check=True)
 
@@ -133,9 +138,17 @@ def take(picture: Picture, address: str, file: Path) -> None:
 
 
 @contextmanager
+def _sample(folder: Path) -> Iterator[tuple[SampleServer, date]]:
+    """Serve the sample with the days that a warehouse in a folder has, and yield the last one."""
+    calendar = calendar_in(folder)
+    with serve(calendar=calendar) as sample:
+        yield sample, calendar.last_day if calendar else CSV_LAST_DAY
+
+
+@contextmanager
 def sample_warehouse() -> Iterator[dict[str, str]]:
     """Build a warehouse and a run history of their own. Yields the environment that names them."""
-    with tempfile.TemporaryDirectory() as folder, serve() as sample:
+    with tempfile.TemporaryDirectory() as folder, _sample(Path(folder)) as (sample, last_day):
         (Path(folder) / "dagster.yaml").write_text(
             "telemetry: {enabled: false}\nnux: {enabled: false}\n"
         )
@@ -145,7 +158,7 @@ def sample_warehouse() -> Iterator[dict[str, str]]:
             "WAREHOUSE_PATH": f"{folder}/warehouse.duckdb",
             "WAREHOUSE_MYSQL_URL": sample.url,
         }
-        build(env)
+        build(env, last_day)
         yield env
 
 

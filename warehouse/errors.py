@@ -43,6 +43,11 @@ def printable(text: str) -> str:
     )
 
 
+def on_one_line(text: str) -> str:
+    """Return a text as `printable` does, with line breaks and tabs written out as well."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def _shows(character: str) -> bool:
     # Joiners are format characters too, and emoji and several scripts need them.
     if character in "\n\t\u200c\u200d":

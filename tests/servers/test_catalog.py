@@ -116,6 +116,16 @@ def test_patterns() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_line_break_in_a_name_is_written_out(
+    server: Database, warehouse_env: WarehouseEnv
+) -> None:
+    server.run("CREATE TABLE shop.`two\nlines` (id INT PRIMARY KEY)")
+    warehouse_env.configure(mysql_url=server.url())
+    assert tables().stdout.splitlines()[1].startswith("two\\nlines ")
+    assert "Did you mean two\\nlines?" in tables("two lines").stderr
+    assert [*told("two?lines")] == ["two\nlines"]
+
+
 def test_no_table_at_all(server: Database, warehouse_env: WarehouseEnv) -> None:
     warehouse_env.configure(mysql_url=server.url())
     done = tables()

@@ -14,6 +14,7 @@ from warehouse.cli.catalog import Catalog, open_catalog
 from warehouse.console.columns import Heading, print_table
 from warehouse.console.terminal import QUIET, say
 from warehouse.console.text import counted
+from warehouse.errors import on_one_line
 from warehouse.mysql.catalog import CatalogTable, select
 from warehouse.settings import load_settings
 
@@ -64,7 +65,7 @@ class Line:
     def cells(self) -> tuple[str, ...]:
         """The same for a table of `HEADINGS`."""
         return (
-            self.table,
+            on_one_line(self.table),
             "view" if self.kind == "view" else _estimate(self.rows_estimate),
             _size(self.bytes),
             ", ".join(self.key),

@@ -15,7 +15,7 @@ from typing import Any
 
 from pymysql.connections import Connection
 
-from warehouse.errors import WarehouseError
+from warehouse.errors import WarehouseError, on_one_line
 from warehouse.mysql.server_errors import SAFE, plain_errors
 from warehouse.mysql.session import optional, rows
 from warehouse.mysql.types import DATED
@@ -243,7 +243,8 @@ def _matching(tables: Sequence[CatalogTable], pattern: str, server: Server) -> l
     if not found:
         folded = {name.lower(): name for name in names}
         close = get_close_matches(wanted.strip("*?"), folded, n=3)
-        near = f" Did you mean {' or '.join(folded[name] for name in close)}?" if close else ""
+        nearest = " or ".join(on_one_line(folded[name]) for name in close)
+        near = f" Did you mean {nearest}?" if close else ""
         raise WarehouseError(
             f"MySQL at {server.name} shows this account no table {pattern}.{near}",
             safe=SAFE,

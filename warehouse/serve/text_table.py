@@ -8,7 +8,7 @@ import duckdb
 from rich.cells import cell_len
 
 from warehouse.console.text import counted
-from warehouse.errors import printable
+from warehouse.errors import on_one_line
 from warehouse.serve.json_values import NUMBERS
 from warehouse.serve.output import Out
 
@@ -71,10 +71,7 @@ def fetched(
 
 
 def _shown(text: str | None) -> str:
-    """Return a value on one line."""
-    if text is None:
-        return "NULL"
-    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+    return "NULL" if text is None else on_one_line(text)
 
 
 def _border(corners: tuple[str, str, str], widths: Sequence[int]) -> str:
