@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -57,7 +58,7 @@ def publish(tables: tuple[str, ...], removed: tuple[str, ...]) -> None:
         settings = project.settings
         lake = open_lake(_lake_url(settings))
         done = publish_tables(project, lake, tables, removed, progress.narrate)
-        _print(done, lake, time.monotonic() - began)
+        _print(done, _shown(lake, settings), time.monotonic() - began)
         _prune(settings, lake)
 
 
@@ -71,7 +72,14 @@ def _lake_url(settings: Settings) -> str:
     return settings.lake
 
 
-def _print(done: Publication, lake: Lake, seconds: float) -> None:
+def _shown(lake: Lake, settings: Settings) -> str:
+    """Return the place of a lake, from the project folder if it is in there."""
+    root = Path(lake.root)
+    inside = lake.is_local and root.is_relative_to(settings.folder)
+    return str(root.relative_to(settings.folder)) if inside else lake.shown
+
+
+def _print(done: Publication, place: str, seconds: float) -> None:
     if done.tables:
         print_table(HEADINGS, [_line(one) for one in done.tables])
     written = [file for one in done.tables for file in one.written]
@@ -79,7 +87,7 @@ def _print(done: Publication, lake: Lake, seconds: float) -> None:
     click.echo(
         f"\n{counted(len(done.tables), 'table')} in {seconds:.1f} s. "
         f"{counted(len(written), 'file')} written, {_size(written)}.\n"
-        f"{lake.shown}: snapshot {done.snapshot.number}.{new}"
+        f"{place}: snapshot {done.snapshot.number}.{new}"
     )
 
 
