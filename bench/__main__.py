@@ -3,7 +3,19 @@
 import sys
 from importlib import import_module
 
-PROGRAMS = ("load", "many", "wan", "values", "cost", "start", "store", "plan", "refresh", "cache")
+PROGRAMS = (
+    "load",
+    "many",
+    "wan",
+    "values",
+    "cost",
+    "start",
+    "store",
+    "plan",
+    "refresh",
+    "cache",
+    "publish",
+)
 
 if __name__ == "__main__":
     name = sys.argv.pop(1) if sys.argv[1:2] and sys.argv[1] in PROGRAMS else PROGRAMS[0]

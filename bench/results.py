@@ -76,6 +76,7 @@ _ORDER = (
     "Plan",
     "Refresh",
     "Saving",
+    "Publish",
 )
 
 
