@@ -145,12 +145,21 @@ dg *ARGS: _setup-all
 lock: _setup-all
     @{{ compile }} --extra build --output-file requirements.lock
     @{{ compile }} --constraint requirements.lock --all-extras --output-file requirements-all.lock
+    @{{ compile }} --constraint requirements-all.lock --extra build --extra spark --output-file requirements-spark.lock
     @printf 'pyspark>=4.3,<4.4\n' | {{ replace(compile, "pyproject.toml", "-") }} --output-file requirements-spark-server.lock
 
 compile := bin / "uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
     --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header pyproject.toml"
 
-_setup: (_install "requirements.lock")
+_setup: (_install "requirements.lock") _client
+
+# Spark's client, only where the environment or .env names a Spark.
+_client:
+    #!/bin/sh
+    set -eu
+    cd "{{ justfile_directory() }}"
+    [ -n "${WAREHOUSE_SPARK:-}" ] || grep -q '^WAREHOUSE_SPARK=.' .env 2>/dev/null || exit 0
+    [ -f ".venv/.installed-requirements-all.lock" ] || exec "{{ just_executable() }}" _install requirements-spark.lock
 
 # Notebooks, tests, checks: not needed for the first answer.
 _setup-all: _setup (_install "requirements-all.lock")

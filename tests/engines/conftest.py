@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,13 @@ import duckdb
 import pytest
 
 from tests.engines import edge_rows
-from warehouse.engines.spark.settings import SETTINGS
+from warehouse.engines.spark.session import connect
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[Any]:
-    """A session of Spark with the settings that it needs."""
-    url = os.environ.get("WAREHOUSE_TEST_SPARK")
-    if not url:
-        pytest.skip("WAREHOUSE_TEST_SPARK is not set: there is no Spark to compare with")
-    from pyspark.sql import SparkSession
-
-    session = SparkSession.builder.remote(url).create()
-    for name, value in SETTINGS.items():
-        session.conf.set(name, value)
+def spark(spark_url: str) -> Iterator[Any]:
+    """A session of Spark."""
+    session = connect(spark_url)
     yield session
     session.stop()
 

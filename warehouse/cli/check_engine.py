@@ -6,6 +6,7 @@ import difflib
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,11 +14,13 @@ from warehouse.cli.exit_codes import ExitCode
 from warehouse.cli.output import errors_for_people
 from warehouse.console.terminal import say
 from warehouse.console.text import counted
-from warehouse.engines.translated_views import Outcome, translate_checks, translate_views
 from warehouse.errors import WarehouseError
 from warehouse.project.project import Project, load_project
 from warehouse.store import snapshots
 from warehouse.store.views import table_columns
+
+if TYPE_CHECKING:
+    from warehouse.engines.translated_views import Outcome
 
 
 @click.command("check-engine")
@@ -62,6 +65,9 @@ def check_engine(names: tuple[str, ...], format_: str) -> None:
 
 
 def _outcomes(project: Project) -> list[Outcome]:
+    # The other commands do not wait for what it imports.
+    from warehouse.engines.translated_views import translate_checks, translate_views
+
     with snapshots.read(project.settings.path) as connection:
         tables = table_columns(connection)
     views = translate_views(project.views, tables)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
+from warehouse.engines.spark.settings import SETTINGS
 from warehouse.engines.spark.spark_errors import EXTRA, SAFE, plain_errors
 from warehouse.errors import WarehouseError, quoted_from
 
@@ -31,19 +32,6 @@ OLDEST = (4, 2)
 CONNECT_SECONDS = 10.0
 STOP_SECONDS = 2.0
 """How long somebody who wants to leave waits for a server that no longer answers."""
-
-_SETTINGS = {
-    # What DuckDB refuses as an error is no NULL.
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.session.timeZone": "UTC",
-    # A DECIMAL that does not fit is an error, not a rounded value.
-    "spark.sql.decimalOperations.allowPrecisionLoss": "false",
-    # MySQL's ENUM and CHAR come as they are, not padded with blanks.
-    "spark.sql.legacy.charVarcharAsString": "true",
-    # Errors are told by one line; Spark's logs have the rest.
-    "spark.sql.connect.serverStacktrace.enabled": "false",
-    "spark.sql.pyspark.jvmStacktrace.enabled": "false",
-}
 
 _CHANNEL = {
     # A peer that is gone is noticed in a minute. More often than this, Spark 4.2 hangs up.
@@ -98,7 +86,7 @@ def connect(url: str) -> SparkSession:
     try:
         with plain_errors(named, connecting=True):
             _check_version(named, session.version)
-            for name, value in _SETTINGS.items():
+            for name, value in SETTINGS.items():
                 session.conf.set(name, value)
     except BaseException:
         session.client.close()

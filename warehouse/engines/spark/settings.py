@@ -5,5 +5,8 @@ SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.decimalOperations.allowPrecisionLoss": "false",  # no digit is rounded away
     "spark.sql.legacy.charVarcharAsString": "true",  # no text is padded with blanks
+    # Errors are told by one line; Spark's logs have the rest.
+    "spark.sql.connect.serverStacktrace.enabled": "false",
+    "spark.sql.pyspark.jvmStacktrace.enabled": "false",
 }
 """By the names of Spark's own settings; each is one of a session."""
