@@ -123,6 +123,31 @@ def test_what_a_check_blocks_is_not_published(server: Database, env: WarehouseEn
     assert answers(env) == before
 
 
+def test_a_view_is_kept_as_a_table_for_as_long_as_it_is_true(
+    server: Database, env: WarehouseEnv
+) -> None:
+    env.run()
+    computed = answers(env)
+    file = env.home / "sql/analytics/worth.sql"
+    write(file, f"-- keep: table\n{VIEW.strip()}")
+    env.run("worth")
+    manifest = newest(open_lake(str(load_settings(env.home).lake)))
+    assert manifest
+    assert manifest.tables["worth"].rows == len(computed) - 1
+    assert answers(env) == computed  # its order, too
+
+    # What it was made of changes: it is computed until it is kept again.
+    server.run("INSERT INTO `odd things` VALUES (555, 'kind 9', 1, NULL)")
+    env.run("things")
+    changed = answers(env)
+    assert [row[0] for row in changed[1:]] == ["kind 0", "kind 1", "kind 2", "kind 9", None]
+    env.run("worth")
+    assert answers(env) == changed
+    manifest = newest(open_lake(str(load_settings(env.home).lake)))
+    assert manifest
+    assert manifest.tables["worth"].rows == 5
+
+
 def test_a_load_that_lost_rows_is_refused(server: Database, env: WarehouseEnv) -> None:
     env.run()
     server.run("DELETE FROM `odd things` WHERE `odd id` > 3")

@@ -34,10 +34,13 @@ class ParquetTable:
     Attributes:
         columns: Its columns and their DuckDB types.
         files: The URLs of its files; none if it is empty.
+        position: A further column of the files, by which the rows are ordered; empty if they have
+            no order.
     """
 
     columns: Mapping[str, str]
     files: Sequence[str]
+    position: str = ""
 
 
 class SparkEngine:
@@ -57,7 +60,7 @@ class SparkEngine:
             tables: What there is, by name.
             views: In an order in which they can be created.
         """
-        self._session = session
+        self.session = session
         self._tables = tables
         self._views = {view.name: view for view in views if view.name not in tables}
         self.catalog = open_catalog({name: table.columns for name, table in tables.items()})
@@ -113,12 +116,12 @@ class SparkEngine:
     def interrupt(self) -> None:
         """Stop the query that runs: it raises `duckdb.InterruptException`, as DuckDB's do."""
         self._interrupted = True
-        self._session.interruptAll()
+        self.session.interruptAll()
         self.catalog.interrupt()
 
     def close(self) -> None:
         """End the session. The catalog lasts for as long as one of its relations does."""
-        self._session.stop()
+        self.session.stop()
 
     def register(self, names: Iterable[str]) -> None:
         """Have Spark know these tables and views, and all that they read.
@@ -132,13 +135,23 @@ class SparkEngine:
             if error := self.broken.get(name):
                 raise error
             if table := self._tables.get(name):
-                schema = _schema(table.columns)
-                create_views(self._session, {name: (table.files, schema)}, [])
+                self._register_table(name, table)
             elif view := self._views.get(name):
                 self.register(view.reads)
                 translated = translate(view.sql, self.columns, view.at)
-                create_views(self._session, {}, [(name, translated.sql)])
+                create_views(self.session, {}, [(name, translated.sql)])
             self._registered.add(name)
+
+    def _register_table(self, name: str, table: ParquetTable) -> None:
+        columns = dict(table.columns)
+        if not table.position:
+            create_views(self.session, {name: (table.files, _schema(columns))}, [])
+            return
+        rows = f"rows of {name}"
+        schema = _schema({**columns, table.position: "BIGINT"})
+        listed = ", ".join(map(quote, columns))
+        ordered = f"SELECT {listed} FROM {quote(rows)} ORDER BY {quote(table.position)}"
+        create_views(self.session, {rows: (table.files, schema)}, [(name, ordered)])
 
     def _reads(self, query: str) -> set[str]:
         """Return the tables and views that a query names."""
@@ -151,7 +164,7 @@ class SparkEngine:
         self._interrupted, self.failure = False, None
         name = f"rows_of_spark_{next(self._results)}"
         with self._failing():
-            reader = record_batches(self._session, translated.sql)
+            reader = record_batches(self.session, translated.sql)
         stream = pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader))
         self.catalog.register(name, stream)
         typed = ", ".join(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from warehouse.engines.spark.session import as_it_is, name_in, quote
+from warehouse.engines.spark.session import name_in, quote
 from warehouse.engines.spark.spark_errors import SAFE, plain_errors
 from warehouse.engines.spark.wire_types import WIRE, spark_type
+from warehouse.engines.spark.written import WrittenFile, written_files
 from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -80,22 +80,6 @@ class JdbcSource:
 
 
 @dataclass(frozen=True)
-class WrittenFile:
-    """A Parquet file that Spark wrote.
-
-    Attributes:
-        path: From the folder that was written.
-        bytes: Its size.
-        day: The day of all of its rows; None if they have none.
-    """
-
-    path: str
-    rows: int
-    bytes: int
-    day: date | None
-
-
-@dataclass(frozen=True)
 class Written:
     """What came from MySQL.
 
@@ -135,7 +119,7 @@ def load(session: SparkSession, source: JdbcSource, folder: str) -> Written:
             writer = writer.partitionBy(_DAY)
         writer.mode("error").parquet(folder)
         found = counts.get
-        files = _files(session, folder, source)
+        files = written_files(session, folder, _DAY if source.day else "")
     _judge(source, found, files)
     invalid = {
         column.name: found[f"i{number}"]
@@ -212,28 +196,6 @@ def _final(source: JdbcSource) -> list[str]:
     """Return the columns that are written."""
     columns = [f"v{number} AS {quote(one.name)}" for number, one in enumerate(source.columns)]
     return [*columns, f"TRY_CAST(d AS DATE) AS {quote(_DAY)}"] if source.day else columns
-
-
-def _files(session: SparkSession, folder: str, source: JdbcSource) -> tuple[WrittenFile, ...]:
-    """Return what was written, by the files' own footers."""
-    path, day = "_metadata.file_path", quote(_DAY) if source.day else "CAST(NULL AS DATE)"
-    frame: Any = session.read.parquet(as_it_is(folder))
-    found = (
-        frame.selectExpr(f"{path} AS path", "_metadata.file_size AS size", f"{day} AS day")
-        .groupBy("path", "size", "day")
-        .count()
-        .collect()
-    )
-    return tuple(
-        WrittenFile(_below(folder, row["path"]), row["count"], row["size"], row["day"])
-        for row in sorted(found, key=lambda row: str(row["path"]))
-    )
-
-
-def _below(folder: str, path: str) -> str:
-    """Return the path of a file from its folder; Spark writes `file:/` and `file:///` alike."""
-    name = folder.rstrip("/").rpartition("/")[2]
-    return path.rpartition(f"/{name}/")[2]
 
 
 def _judge(source: JdbcSource, found: Mapping[str, Any], files: Sequence[WrittenFile]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from warehouse.engines.spark.engine import ParquetTable, SparkEngine
+from warehouse.engines.spark.kept_views import POSITION, current
 from warehouse.engines.spark.session import connect
 from warehouse.errors import WarehouseError
 from warehouse.lake.manifest import Manifest
@@ -52,12 +53,14 @@ def engine_on(settings: Settings, lake: Lake, manifest: Manifest) -> SparkEngine
         WarehouseError: a file of the project is wrong, or Spark does not answer.
     """
     assert settings.spark
+    views = load_project(settings.home).views
+    ordered = {view.name for view in views if view.ordered}
     tables = {
         name: ParquetTable(
             {column.name: column.type for column in table.columns},
             [full_url(lake, file.path) for file in table.files],
+            POSITION if name in ordered else "",
         )
-        for name, table in manifest.tables.items()
+        for name, table in current(manifest, views).items()
     }
-    views = load_project(settings.home).views
     return SparkEngine(connect(settings.spark), tables, views)
