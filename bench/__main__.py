@@ -15,6 +15,7 @@ PROGRAMS = (
     "refresh",
     "cache",
     "publish",
+    "spark",
 )
 
 if __name__ == "__main__":

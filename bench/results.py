@@ -77,6 +77,7 @@ _ORDER = (
     "Refresh",
     "Saving",
     "Publish",
+    "Spark",
 )
 
 
