@@ -125,7 +125,7 @@ screenshots: _setup-all
     @"{{ bin }}/python" docs/screenshots.py
     @"{{ bin }}/python" -m docs.recording
 
-# Check format, lint, types, layering, spelling, style and the definitions.
+# Check format, lint, types, layering, spelling, style, the shipped SQL on Spark, the definitions.
 [no-exit-message]
 check: _setup-all
     @"{{ bin }}/ruff" format --check .
@@ -134,6 +134,7 @@ check: _setup-all
     @"{{ bin }}/lint-imports"
     @"{{ bin }}/codespell"
     @"{{ bin }}/python" -m tests.prose
+    @"{{ bin }}/python" -m tests.engines.shipped
     @"{{ bin }}/python" -W 'ignore:Function `definitions_validate_command`' -m dagster definitions validate
 
 # Run Dagster's `dg`: check defs, list defs, scaffold defs, dev.

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.project.quoting import quoted
+
 COLUMNS = {
     "k": "INTEGER",
     "i": "INTEGER",
@@ -44,7 +46,7 @@ VALUES: dict[str, list[object]] = {
     "ui": [0, 1, 2**32 - 1, 2**31, 7],
     "usi": [0, 1, 65535, 32768, 7],
     "uti": [0, 1, 255, 128, 7],
-    "h": [0, 1, -1, 2**64, -(2**64), 2**63, -(2**64) - 1, 10**37, -(10**37), 2**53 + 1,
+    "h": [0, 1, -1, 2**64, -(2**64), 2**63, -(2**64) - 1, 10**37, -(10**37), -12345678901234567890123456789012345678, 2**53 + 1,
         2**70 + 1],
     "d": ["0", "0.01", "-0.01", "9999999999.99", "-9999999999.99", "1.005", "2.5", "-2.5",
         "0.5", "3.14"],
@@ -117,7 +119,7 @@ def as_parquet(
 ) -> None:
     """Write a table as Spark has its types."""
     listed = ", ".join(
-        f'CAST("{name}" AS {WRITTEN[type_]}) AS "{name}"' if type_ in WRITTEN else f'"{name}"'
+        f"CAST({quoted(name)} AS {WRITTEN.get(type_, type_)}) AS {quoted(name)}"
         for name, type_ in columns.items()
     )
     connection.execute(f"COPY (SELECT {listed} FROM {table}) TO '{file}' (FORMAT parquet)")

@@ -12,10 +12,11 @@ from tests.engines import compare
 from tests.engines.edge_rows import COLUMNS
 from warehouse.engines.refusal import Refused
 
-EQUAL, REFUSED, BOTH_FAIL, DIFFERENT, FAILED = (
+EQUAL, REFUSED, BOTH_FAIL, ONE_FAILS, DIFFERENT, FAILED = (
     "equal",
     "refused",
     "both fail",
+    "DuckDB alone fails",
     "different",
     "failed",
 )
@@ -48,21 +49,27 @@ class Prober:
         self._duckdb = connection
         self._spark = spark
 
-    def rows(self, expressions: Sequence[str]) -> dict[str, Outcome]:
-        """Compare expressions, row by row. Where DuckDB fails at some rows, the others count."""
+    def rows(self, expressions: Sequence[str], *, failures: bool = True) -> dict[str, Outcome]:
+        """Compare expressions, row by row. Where DuckDB fails at some rows, the others count.
+
+        Args:
+            expressions: Each has a value for each row.
+            failures: Whether to see that Spark fails where DuckDB does: it takes a query each.
+        """
         found: dict[str, Outcome] = {}
         asked: dict[str, str] = {}
         for expression in dict.fromkeys(expressions):
             if refused := self._refused(rows_of(expression)):
                 found[expression] = refused
             elif self._fails(rows_of(expression)):
-                found[expression] = self._failing(rows_of(expression))
+                if failures:
+                    found[expression] = self._failing(rows_of(expression))
                 if kept := self._where_it_works(expression):
                     asked[expression] = kept
             else:
                 asked[expression] = expression
         for expression, outcome in self._compare(asked, "SELECT k, {} FROM t").items():
-            if found.get(expression, outcome).what in (EQUAL, BOTH_FAIL):
+            if found.get(expression, outcome).what in (EQUAL, BOTH_FAIL, outcome.what):
                 found[expression] = outcome
         return found
 
@@ -115,7 +122,7 @@ class Prober:
             compare.ask_spark(self._spark, query)
         except Exception as error:
             return Outcome(BOTH_FAIL, str(error)[:200])
-        return Outcome(DIFFERENT, f"DuckDB alone fails\n{query.sql}")
+        return Outcome(ONE_FAILS, query.sql)
 
     def _where_it_works(self, expression: str) -> str | None:
         tried = f"SELECT k FROM t WHERE TRY({expression}) IS NOT NULL ORDER BY k"

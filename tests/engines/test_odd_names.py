@@ -41,10 +41,8 @@ def test_odd_names(spark: Any, tmp_path: Any) -> None:
         connection.execute(f"INSERT INTO odd VALUES ({row})")
         connection.execute(f"INSERT INTO odd ({quoted('c0')}) VALUES (NULL)")
         file = tmp_path / "odd.parquet"
-        as_parquet(connection, "odd", {}, file)
-        # DuckDB's UBIGINT is Spark's DECIMAL(20,0).
-        read = spark.read.parquet(str(file))
-        read.createOrReplaceTempView("odd")
+        as_parquet(connection, "odd", COLUMNS, file)
+        spark.read.parquet(str(file)).createOrReplaceTempView("odd")
         every = ", ".join(f"a.{quoted(name)}" for name in COLUMNS)
         for sql in (
             "from odd",

@@ -71,7 +71,7 @@ def translate_checks(
 def _translate(view: View, tables: Tables, views: Mapping[str, Outcome]) -> Outcome:
     for name in sorted(view.reads):
         if name in views and views[name].refused:
-            why = f"it reads {name}, which Spark cannot have."
+            why = f"it reads {name}, which is refused."
             return Outcome(view, refused=Refused(view.at(1), "", why, f"Correct {name} first."))
         if name not in tables:
             why = f"it reads {name}, which the warehouse does not hold yet."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from warehouse.engines.refusal import Refusal
 from warehouse.engines.spark import literals
 from warehouse.engines.spark.rule import Call, Rule, refuse
@@ -56,27 +58,25 @@ def _part_of(call: Call) -> str:
     return f"CAST({found.format(call.args[1])} AS {call.spark_type})"
 
 
+def _quoted(plain: str) -> str:
+    """Quote a text in a format: Java takes letters for a part of the time."""
+    return "'" + plain.replace("'", "''") + "'" if plain else ""
+
+
 def _formatted(call: Call) -> str:
     given = call.constant(1, "Write strftime(x, '%Y-%m-%d').")
     if given is None:
         return "CAST(NULL AS STRING)"
-    written = ""
-    rest = iter(given)
-    for character in rest:
-        if character == "%":
-            letter = next(rest, "")
-            if letter == "%":
-                written += "'%'"
-            elif letter in _FORMATS:
-                written += _FORMATS[letter]
-            else:
-                raise Refusal(f"no rule knows %{letter}.", "Write %Y, %m, %d, %H, %M, %S.")
-        elif character.isascii() and character.isalpha():
-            written += f"'{character}'"
-        elif character in " -/:.,_T":
-            written += character
+    written = plain = ""
+    for place, part in enumerate(re.split("%(.)", given, flags=re.DOTALL)):
+        if place % 2 == 0 or part == "%":
+            plain += part
+        elif part in _FORMATS:
+            written += _quoted(plain) + _FORMATS[part]
+            plain = ""
         else:
-            raise Refusal(f"no rule knows {character} in a format.", "Write it with ||.")
+            raise Refusal(f"no rule knows %{part}.", "Write %Y, %m, %d, %H, %M, %S.")
+    written += _quoted(plain)
     return f"DATE_FORMAT({call.args[0]}, {literals.text(written)})"
 
 
@@ -119,7 +119,7 @@ RULES = (
             "strftime(ts, '%Y-%m-%d %H:%M:%S')",
             "strftime(dt, '%d.%m.%Y')",
             "strftime(ts, '%y%j %B %b %A %a %I %p %f %%')",
-            "strftime(dt, 'week')",
+            "strftime(dt, 'it''s %Y%%')",
         ),
     ),
     refuse(

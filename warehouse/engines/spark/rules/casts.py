@@ -42,8 +42,8 @@ def to_double(number: str, type_: str) -> str:
     large = _HUGE.replace("{0}", whole) if precision > 18 else f"CAST({whole} AS DOUBLE)"
     if places:
         large = f"({large} + CAST({fraction} AS DOUBLE) / 1E{places}D)"
-    template = f"CASE WHEN ABS({{0}}) <= {limit} THEN CAST({{0}} AS DOUBLE) ELSE {large} END"
-    return once((number,), template)
+    small = f"{{0}} BETWEEN 0 - {limit} AND {limit}"
+    return once((number,), f"CASE WHEN {small} THEN CAST({{0}} AS DOUBLE) ELSE {large} END")
 
 
 _HUGE = (

@@ -106,8 +106,9 @@ RULES = (
         "error(VARCHAR)",
         "RAISE_ERROR({0})",
         "DuckDB adds it to a subquery that must be one value.",
-        probes=("case when k < 0 then error('none is below 0') else k end", "error('always')"),
+        probes=("error('always')", "case when k < 0 then error('none is below 0') else k end"),
     ),
+    Rule('cast("NULL")', "CAST({0} AS {type})"),
     Rule("not(BOOLEAN)", "(NOT {0})", probes=("not bo", "not (i > 0)")),
     Rule("is null(ANY)", "({0} IS NULL)", probes=("i is null", "s is null", "f is null")),
     Rule("is not null(ANY)", "({0} IS NOT NULL)", probes=("i is not null", "tz is not null")),
@@ -121,7 +122,6 @@ RULES = (
             "if(i > 0, 1, 2)",
             "nullif(i, 1)",
             "case i when 1 then 'a' else s end",
-            "iff(bo, u, b)",
         ),
     ),
     Rule(

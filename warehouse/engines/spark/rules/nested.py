@@ -69,12 +69,11 @@ RULES = (
         "struct_extract(STRUCT|TUPLE, VARCHAR|INT)",
         _field,
         probes=(
-            "{'a': k, 'b c': s}['b c']",
             "({'a': k, 'B': s}).b",
             "struct_extract({'a': k}, 'a')",
         ),
     ),
-    Rule("struct_extract_at(STRUCT|TUPLE, INT)", _field),
+    Rule("array_extract(STRUCT, VARCHAR)", _field, probes=("{'a': k, 'b c': s}['b c']",)),
     Rule("list_value(ANY, ...)", _list, probes=("[k, i]", "[s, null, 'x']", "list_value(d, 1)")),
     Rule(
         "array_extract(LIST, INT)",

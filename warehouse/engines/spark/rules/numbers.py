@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from warehouse.engines.refusal import Refusal
-from warehouse.engines.spark.rule import Call, Rule, fail, once, refuse
+from warehouse.engines.spark.rule import Call, Rule, once, refuse
 
 # An unsigned type is the next wider one in Spark. What leaves its range fails in a cast to the
 # signed type of its size, half the range further down; no operand is written twice.
@@ -66,8 +66,8 @@ def _round(call: Call) -> str:
     return f"CAST(ROUND({call.args[0]}, {places}) AS {call.spark_type})"
 
 
+_MINUS = "Spark's minus and abs keep 34 digits of a number, and round the rest away."
 _FLOATS = "the last digit of such a function is the library's own, and Spark has another one."
-_NO_ROOT = fail("The square root of a negative number is not defined.", "DOUBLE")
 _ROUNDED = "Spark rounds floats by another rule."
 _AS_DECIMAL = "Cast the number to DECIMAL(p, s) first."
 _SHIFT = "what leaves the type is an error in DuckDB, and cut off in Spark."
@@ -86,9 +86,15 @@ RULES = (
     Rule("-(INT)", "(- {0})", probes=("-i", "-b", "-ti")),
     Rule("+(INT|UINT|HUGEINT|DECIMAL|FLOAT)", "{0}", probes=("+i", "+u", "+d", "+f")),
     Rule(
-        "abs(INT|DECIMAL|FLOAT|HUGEINT)",
+        "abs(INT|FLOAT)",
         "ABS({0})",
-        probes=("abs(i)", "abs(d)", "abs(f)", "abs(h)"),
+        probes=("abs(i)", "abs(f)", "abs(b)"),
+    ),
+    Rule(
+        "abs(DECIMAL|HUGEINT)",
+        _several_times("IF({0} < 0, 0 - {0}, {0})"),
+        _MINUS,
+        probes=("abs(d)", "abs(h)", "abs(d38)"),
     ),
     Rule("abs(UINT)", "{0}", probes=("abs(u)", "abs(ui)")),
     Rule(
@@ -119,8 +125,13 @@ RULES = (
     Rule("+(HUGEINT, HUGEINT)", "CAST({0} + {1} AS {type})", probes=("h + 1", "h + b", "h + h")),
     Rule("-(HUGEINT, HUGEINT)", "CAST({0} - {1} AS {type})", probes=("h - 1", "h - b")),
     Rule("*(HUGEINT, HUGEINT)", "CAST({0} * {1} AS {type})", probes=("h * 2", "b::hugeint * b")),
-    Rule("%(HUGEINT, HUGEINT)", "CAST({0} % {1} AS {type})", probes=("h % 10",)),
-    Rule("-(HUGEINT|DECIMAL)", "CAST(- {0} AS {type})", probes=("-h", "-d", "-d38")),
+    Rule("%(HUGEINT, HUGEINT)", "CAST({0} % {1} AS {type})", probes=("h % 10", "h % b")),
+    Rule(
+        "-(HUGEINT|DECIMAL)",
+        "CAST(0 - {0} AS {type})",
+        _MINUS,
+        probes=("-h", "-d", "-d38", "-(-d38)"),
+    ),
     refuse(
         "//(HUGEINT, HUGEINT)",
         "Spark divides whole numbers as BIGINT.",
@@ -145,7 +156,9 @@ RULES = (
         "The result has DuckDB's precision.",
         probes=("d * d", "d * 3", "d * 0.19", "d18 * 2"),
     ),
-    Rule("%(DECIMAL, DECIMAL)", "CAST({0} % {1} AS {type})", probes=("d % 7", "d18 % 0.3")),
+    Rule(
+        "%(DECIMAL, DECIMAL)", "CAST({0} % {1} AS {type})", probes=("d % 7", "d18 % 0.3", "d38 % 7")
+    ),
     Rule(
         "/(FLOAT, FLOAT)",
         _divide,
@@ -160,7 +173,7 @@ RULES = (
             "d / d18",
             "u / 2",
             "b / 3",
-            "f / '-0.0'::double",
+            "b / '-0.0'::double",
             "fl / fl",
             "fl / 3",
         ),
@@ -180,7 +193,7 @@ RULES = (
         "round(DECIMAL, INT)",
         _round,
         "The result has DuckDB's precision.",
-        probes=("round(d, 1)", "round(d18, 2)", "round(d, 5)"),
+        probes=("round(d, 1)", "round(d18, 2)", "round(d, 5)", "round(d38, 3)"),
     ),
     Rule(
         "round(DECIMAL)",
@@ -190,14 +203,20 @@ RULES = (
     ),
     refuse("round(FLOAT)", _ROUNDED, _AS_DECIMAL, ("round(f)",)),
     refuse("round(FLOAT, INT)", _ROUNDED, _AS_DECIMAL, ("round(f, 1)",)),
-    Rule("floor(DECIMAL)", "CAST(FLOOR({0}) AS {type})", probes=("floor(d)", "floor(d18)")),
-    Rule("ceil(DECIMAL)", "CAST(CEIL({0}) AS {type})", probes=("ceil(d)", "ceil(d18)")),
+    Rule(
+        "floor(DECIMAL)",
+        "CAST(FLOOR({0}) AS {type})",
+        probes=("floor(d)", "floor(d18)", "floor(d38)"),
+    ),
+    Rule(
+        "ceil(DECIMAL)", "CAST(CEIL({0}) AS {type})", probes=("ceil(d)", "ceil(d18)", "ceil(d38)")
+    ),
     Rule("ceiling(DECIMAL)", "CAST(CEIL({0}) AS {type})", probes=("ceiling(d)",)),
     Rule(
         "trunc(DECIMAL)",
         _several_times("IF({0} < 0, CEIL({0}), FLOOR({0}))"),
         "Spark's trunc is one of dates.",
-        probes=("trunc(d)", "trunc(d18)"),
+        probes=("trunc(d)", "trunc(d18)", "trunc(d38)"),
     ),
     refuse("floor(FLOAT)", "Spark makes a BIGINT of it.", _AS_DECIMAL, ("floor(f)",)),
     refuse("ceil(FLOAT)", "Spark makes a BIGINT of it.", _AS_DECIMAL, ("ceil(f)",)),
@@ -217,12 +236,7 @@ RULES = (
         "Spark's sign is a DOUBLE.",
         probes=("sign(i)", "sign(b)", "sign(u)"),
     ),
-    Rule(
-        "sqrt(FLOAT)",
-        _several_times(f"CASE WHEN {{0}} < 0D THEN {_NO_ROOT} ELSE SQRT({{0}}) END"),
-        "Spark makes NaN of a negative number, where DuckDB fails.",
-        probes=("sqrt(abs(d))", "sqrt(k)", "sqrt(i)"),
-    ),
+    Rule("sqrt(FLOAT)", "SQRT({0})", probes=("sqrt(abs(d))", "sqrt(k)", "sqrt(i)", "sqrt(f)")),
     *(
         refuse(f"{name}(FLOAT)", _FLOATS, "Compute it in DuckDB.", (f"{name}(k + 1)",))
         for name in ("ln", "log", "log10", "log2", "exp", "sin", "cos", "tan", "atan", "cbrt")
@@ -232,9 +246,14 @@ RULES = (
             f"{name}(FLOAT, FLOAT)",
             _FLOATS,
             "Write x * x, or compute it in DuckDB.",
-            (f"{name}(k, 2)",),
+            (probe,),
         )
-        for name in ("power", "pow", "**", "^")
+        for name, probe in (
+            ("power", "power(k, 2)"),
+            ("pow", "pow(k, 2)"),
+            ("**", "k ** 2"),
+            ("^", "k ^ 2"),
+        )
     ),
     Rule("&(INT, INT)", "({0} & {1})", probes=("i & 3", "b & 255", "ti & si")),
     Rule("|(INT, INT)", "({0} | {1})", probes=("i | 3", "b | 255")),
