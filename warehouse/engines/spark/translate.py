@@ -55,9 +55,11 @@ def translate(
         construct, line = _found(sql, refusal)
         raise Refused(at(line), construct, refusal.why, refusal.instead) from None
     except RecursionError:
-        raise Refused(
-            at(1), "", "this is nested too deeply.", "Cut it into several views."
-        ) from None
+        deep = "this is nested too deeply."
+        raise Refused(at(1), "", deep, "Cut it into several views.") from None
+    except Exception as error:  # a plan of a shape that nobody has seen
+        why = f"no rule knows this plan of DuckDB's ({type(error).__name__}: {error})."
+        raise Refused(at(1), "", why, "Write it in plainer SQL.") from error
 
 
 def prefix(tables: Iterable[str]) -> str:

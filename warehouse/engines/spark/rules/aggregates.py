@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from warehouse.engines.refusal import Refusal
 from warehouse.engines.spark.rule import Call, Rule, fail, refuse
 
 _FLAT = "INT|UINT|HUGEINT|DECIMAL|FLOAT|BOOLEAN|VARCHAR|JSON|UUID|BLOB|DATE|TIMESTAMP|TIMESTAMPTZ"
