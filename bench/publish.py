@@ -38,7 +38,7 @@ def publish(rows: int, patience: float) -> Section:
             Way("all of it, a table without days"),
             Way("all of it, day by day"),
             Way("nothing changed, day by day"),
-            Way("one day changed, day by day"),
+            Way("one row of a day changed, day by day"),
         ]
         written = {}
         for turn in range(TURNS):
@@ -47,7 +47,7 @@ def publish(rows: int, patience: float) -> Section:
             written[by_day.name] = _measure(by_day, folder, [str(lake), DAY], patience)
             written[same.name] = _measure(same, folder, [str(lake), DAY], patience)
         for _ in range(TURNS):
-            store.do("day", 1)
+            store.do("row", 1)
             written[day.name] = _measure(day, folder, [str(lake), DAY], patience)
         section.body = _table(section.ways, written)
         return section

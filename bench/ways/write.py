@@ -115,6 +115,15 @@ def day(turn: int) -> dict[str, object]:
     return {**_timed(load), "day_bytes": rows.nbytes}
 
 
+def row(turn: int) -> dict[str, object]:
+    """Change a value of one order."""
+    return _timed(
+        lambda connection: connection.execute(
+            f"UPDATE orders SET weight = {turn} WHERE id = {1 + turn % 1000}"
+        )
+    )
+
+
 def oldest() -> dict[str, object]:
     """Open the oldest snapshot that is kept, and read one row."""
     began = time.perf_counter()
@@ -123,7 +132,12 @@ def oldest() -> dict[str, object]:
     return {"seconds": time.perf_counter() - began}
 
 
-WRITES: dict[str, Callable[[int], dict[str, object]]] = {"view": view, "table": table, "day": day}
+WRITES: dict[str, Callable[[int], dict[str, object]]] = {
+    "view": view,
+    "table": table,
+    "day": day,
+    "row": row,
+}
 
 
 def _timed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,6 +27,8 @@ values close it after 64 MB, which DuckDB counts before it compresses."""
 
 _TOGETHER = 64
 """So many files of a table are sent to an object store, or to the disk, at the same time."""
+
+_SIDE_BY_SIDE = 16
 
 
 def keep_flat(connection: duckdb.DuckDBPyConnection, memory_limit: str | None) -> None:
@@ -103,8 +106,9 @@ class TableWriter:
         local = [self._folder / Path(file.path).name for file in self._waiting]
         with place.plain_errors(self._lake, "Writing"):
             if self._lake.is_local:
-                for one in local:
-                    place.sync(one)
+                # Side by side they share the file system's waits.
+                with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+                    [*pool.map(place.sync, local)]
                 place.sync(self._folder)
             elif local:
                 self._lake.fs.put(
