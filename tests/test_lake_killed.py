@@ -136,6 +136,34 @@ def test_two_publishers_at_once(tmp_path: Path) -> None:
     is_whole(found)
 
 
+def test_all_is_on_the_disk_before_a_manifest_names_it(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = open_lake(str(tmp_path / "lake"))
+    done: list[str] = []
+    fsync, link = os.fsync, os.link
+
+    def synced(descriptor: int) -> None:
+        done.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    def linked(part: Path, manifest: Path) -> None:
+        done.append(f"link to {manifest}")
+        assert str(part) in done
+        link(part, manifest)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "link", linked)
+    manifest = send(file, lake).snapshot
+    at = done.index(f"link to {lake.root}/snapshots/000001.json")
+    files = {lake.at(one.path) for table in manifest.tables.values() for one in table.files}
+    folders = {f"{lake.root}{name}" for name in ("", "/tables", "/tables/t", "/tables/by_day")}
+    assert {*files, *folders, str(tmp_path)} <= {*done[:at]}
+    assert done[at + 1 :] == [f"{lake.root}/snapshots"]
+    last = {path: place for place, path in enumerate(done)}
+    assert all(last[str(Path(path).parent)] > last[path] for path in files)
+
+
 def test_somebody_stops_it(tmp_path: Path) -> None:
     file, lake = tmp_path / "w.duckdb", open_lake(str(tmp_path / "lake"))
     change(file, "CREATE TABLE t AS SELECT i, md5(i::VARCHAR) AS h FROM range(3_000_000) r(i)")
