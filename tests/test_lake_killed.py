@@ -144,7 +144,7 @@ def test_all_is_on_the_disk_before_a_manifest_names_it(
     fsync, link = os.fsync, os.link
 
     def synced(descriptor: int) -> None:
-        done.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        done.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
         fsync(descriptor)
 
     def linked(part: Path, manifest: Path) -> None:

@@ -132,8 +132,10 @@ def test_an_answer_that_was_lost_is_no_other_writer(
 ) -> None:
     create = place.create
     monkeypatch.setattr(place, "create", lambda *given: create(*given) and False)
-    found = add_snapshot(lake, {"t": table(lake, "t")}, writer="me")
+    said: list[str] = []
+    found = add_snapshot(lake, {"t": table(lake, "t")}, writer="me", say=said.append)
     assert found.number == 1 and numbers(lake) == [1] and newest(lake) == found
+    assert said == [], "nobody else wrote the table"
 
 
 def test_a_file_that_is_not_there(lake: Lake) -> None:
