@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.lakes import change, no_waiting_for_the_disk, opened, rows, send  # noqa: F401
+from warehouse.errors import WarehouseError
 from warehouse.lake import place, snapshots
 from warehouse.lake.manifest import to_json
 from warehouse.lake.names import manifest_path
 from warehouse.lake.place import Lake, open_lake
 from warehouse.lake.prune import Pruned, prune
 from warehouse.lake.publish import publish
-from warehouse.lake.snapshots import GRACE, newest, numbers, read
+from warehouse.lake.snapshots import GRACE, newest, numbers, read, roll_back
 
 pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
@@ -173,6 +174,54 @@ def test_a_writer_that_is_slow_keeps_what_it_builds_on(
         publish(connection, lake, {"t": "", "same": ""}, writer="slow")
     assert overtaken and numbers(lake) == [1, 2, 3]
     assert rows(lake, "t") == [(1,)] and rows(lake, "same") == [(0,)]
+
+
+def test_going_back(lake: Lake, file: Path, tmp_path: Path) -> None:
+    put(file, lake, 0)
+    put(file, lake, 1)
+    change(tmp_path / "other.duckdb", "CREATE TABLE other AS SELECT 9 AS n")
+    send(tmp_path / "other.duckdb", lake)
+    before, after = roll_back(lake, 1)
+    assert (before.number, after.number) == (1, 4) and after.tables == before.tables
+    assert newest(lake) == after and after.writer == "rollback to 1" and rows(lake, "t") == [(0,)]
+    assert roll_back(lake, -1)[1].tables.keys() == {"t", "same", "other"}
+    for number in (9, -9):
+        with pytest.raises(WarehouseError, match=rf"has no snapshot {number}\.\n.*\nKept are 1, 2"):
+            roll_back(lake, number)
+
+
+@pytest.mark.parametrize("moment", ["before it publishes", "after it published"])
+def test_going_back_to_what_is_pruned_meanwhile(
+    lake: Lake, file: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Either the rollback says so and changes nothing, or all of its files stay."""
+    put(file, lake, 0)
+    put(file, lake, 1)
+    age(lake, 2 * GRACE)
+    put(file, lake, 2)
+    age(lake, 2 * GRACE)
+    create = place.create
+
+    def prune_first(*given: object) -> bool:
+        monkeypatch.undo()
+        assert prune(lake, keep=1, days=0).snapshots == 2
+        return create(*given)  # type: ignore[arg-type]
+
+    def prune_between(where: Lake, path: str) -> None:
+        monkeypatch.undo()
+        roll_back(where, 1)
+        place.remove(where, path)
+
+    if moment == "before it publishes":
+        monkeypatch.setattr(place, "create", prune_first)
+        with pytest.raises(WarehouseError, match=r"Snapshot 1 of .* was pruned meanwhile"):
+            roll_back(lake, 1)
+        assert numbers(lake) == [3] and rows(lake, "t") == [(2,)]
+    else:
+        monkeypatch.setattr(place, "remove", prune_between)
+        prune(lake, keep=1, days=0)
+        assert numbers(lake) == [3, 4] and rows(lake, "t") == [(0,)]
+    assert named(lake) <= files(lake)
 
 
 def test_the_times_are_those_of_utc(lake: Lake, file: Path) -> None:

@@ -69,13 +69,10 @@ def prune(
     ]
     for number in gone:
         place.remove(lake, manifest_path(number))
-    named = {
-        file.path
-        for number, manifest in found.items()
-        if number not in gone
-        for table in manifest.tables.values()
-        for file in table.files
-    }
+    # A rollback may have come meanwhile, which names files of a snapshot that is gone now.
+    later = [read(lake, number) for number in numbers(lake) if number not in found]
+    stayed = [manifest for number, manifest in found.items() if number not in gone]
+    named = {path for manifest in (*stayed, *later) if manifest for path in manifest.files}
     return _remove_files(lake, len(gone), named, now - grace)
 
 

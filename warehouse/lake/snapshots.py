@@ -135,7 +135,8 @@ def roll_back(
         The older one, and the new one.
 
     Raises:
-        WarehouseError: there is no such snapshot, or the lake cannot be written.
+        WarehouseError: there is no such snapshot, it was pruned meanwhile, or the lake cannot be
+            written.
     """
     kept = numbers(lake)
     wanted = number if number > 0 else dict(enumerate(reversed(kept))).get(-number, 0)
@@ -148,9 +149,16 @@ def roll_back(
         )
     removed = [name for name in current.tables if name not in before.tables]
     writer = f"rollback to {before.number}"
-    return before, add_snapshot(
-        lake, before.tables, writer=writer, removed=removed, base=current, say=say
-    )
+    after = add_snapshot(lake, before.tables, writer=writer, removed=removed, base=current, say=say)
+    # Who prunes removes a manifest first, then looks which files are named, and removes files.
+    if read(lake, before.number) is None and after.number != current.number:
+        place.remove(lake, manifest_path(after.number))
+        raise WarehouseError(
+            f"Snapshot {before.number} of {lake.shown} was pruned meanwhile.",
+            safe=SAFE,
+            todo="`just history` lists the snapshots that are kept.",
+        )
+    return before, after
 
 
 def _is_ours(lake: Lake, manifest: Manifest) -> bool:
