@@ -312,3 +312,13 @@ def test_what_is_said_of_a_line(measured: Line, wanted: bool, verdict: Verdict, 
     finding = judge_line(measured, wanted=wanted)
     assert finding.verdict is verdict and words in finding.text
     assert ("compress" in finding.todo) is (verdict is WARNING)
+
+
+def test_no_password_of_the_lake_or_of_spark_is_shown(warehouse_env: WarehouseEnv) -> None:
+    warehouse_env.configure(
+        lake="s3a://me:hidden@bucket/lake", spark="sc://localhost:15002/;token=hidden"
+    )
+    done = doctor(warehouse_env)
+    assert "WAREHOUSE_LAKE=s3a://bucket/lake (environment)" in done.stdout
+    assert "WAREHOUSE_SPARK=sc://localhost:15002/ (environment)" in done.stdout
+    assert "hidden" not in done.stdout + done.stderr

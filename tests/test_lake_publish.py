@@ -275,7 +275,7 @@ def test_another_writer_in_between(
 DAY, VALUE = st.none() | st.integers(0, 3), st.none() | st.integers(0, 2)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(
         st.lists(
@@ -322,7 +322,7 @@ print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1
 @pytest.mark.parametrize(
     "table",
     [
-        "SELECT i, md5(i::VARCHAR) AS a, md5((i + 1)::VARCHAR) AS b FROM range(4_000_000) r(i)",
+        "SELECT i, md5(i::VARCHAR) AS a, md5((i + 1)::VARCHAR) AS b FROM range(3_000_000) r(i)",
         "SELECT i, repeat(md5(i::VARCHAR), 3000) AS a FROM range(8_000) r(i)",
     ],
     ids=["many rows", "large values"],

@@ -157,7 +157,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.mark.parametrize("type_", [one for one in VALUES if one != '"NULL"'])
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(data=st.data())
 def test_each_value_of_each_type_arrives(
     many: Lake, connection: duckdb.DuckDBPyConnection, type_: str, data: st.DataObject
