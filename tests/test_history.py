@@ -301,5 +301,6 @@ def test_what_is_kept_and_what_it_costs(path: Path, warehouse_env: WarehouseEnv)
         total = sum(line["bytes"] for line in found[2:]) / 1e6
         said = f"6 of 8 are kept. They take {total:,.1f} MB on the disk."
         assert said in shown.stderr
-        assert f"On disk are 6, {total:,.1f} MB." in warehouse_env.command("status").stderr
+        status = warehouse_env.command("status").stderr
+        assert f"6 snapshots on the disk, {total:,.1f} MB." in status
     assert warehouse_env.command("history", "--format", "csv").stdout.count("\n") == 9

@@ -81,7 +81,7 @@ def test_it_shows_each_asset_and_its_last_run(env: WarehouseEnv) -> None:
     )
     assert len(lines) == 7 and "loads" not in done.stdout
     assert "\x1b" not in done.stdout
-    assert "Snapshot 1," in done.stderr and "On disk is 1," in done.stderr
+    assert "Snapshot 1," in done.stderr and "1 snapshot on the disk," in done.stderr
     assert "Nothing is loaded by itself unless `just dev` runs." in done.stderr
     assert everything_under(house) == before
 

@@ -13,6 +13,7 @@ import click
 from warehouse.cli.output import errors_for_people, only_in_duckdb
 from warehouse.cli.startup import importing_dagster
 from warehouse.console.terminal import say
+from warehouse.console.text import counted
 from warehouse.settings import Settings, load_settings
 from warehouse.store import open_files as holders
 
@@ -107,7 +108,7 @@ def _say_more(
     uses = [snapshot.use for snapshot in kept if snapshot.use is not None]
     lines = [
         f"Snapshot {newest.number}, {size(path.stat().st_size)}: {path}. "
-        f"On disk {'are' if len(uses) > 1 else 'is'} {len(uses)}, {size(total(uses))}."
+        f"{counted(len(uses), 'snapshot')} on the disk, {size(total(uses))}."
     ]
     if server:
         lines.append(f"The sources are tables at {server}.")
