@@ -38,6 +38,12 @@ def answers(shell: ShellTerminal) -> None:
     shell.until("still here", seconds=5)
 
 
+def threads() -> int:
+    with duckdb.connect() as connection:
+        ((number,),) = connection.execute("SELECT current_setting('threads')").fetchall()
+        return int(number)
+
+
 def memory(process: int) -> int:
     """Return the most that a process has used, in MB."""
     status = Path(f"/proc/{process}/status").read_text()
@@ -76,7 +82,8 @@ def test_leaving_the_pager_stops_a_query_that_has_no_more_rows_yet(
     shell.until("\r\n:")
     shell.type("q")
     shell.until("snapshot 1>", seconds=5)
-    answers(shell)
+    shell.type(".mode table\rselect 'threads: ' || current_setting('threads') as x;\r")
+    shell.until(f"threads: {threads()}")
 
 
 @LESS

@@ -61,6 +61,7 @@ class Paged:
         self._stop = stop
         self._held = bytearray()
         self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: threading.Thread | None = None
         self._ended = False
 
     def write(self, data: bytes) -> int:
@@ -79,7 +80,8 @@ class Paged:
                 stdin=subprocess.PIPE,
                 env={"LESS": "".join(_LESS[1:]), **os.environ},
             )
-            threading.Thread(target=self._watch, args=(self._process,), daemon=True).start()
+            self._watcher = threading.Thread(target=self._watch, args=(self._process,), daemon=True)
+            self._watcher.start()
             self._send(self._process, self._held)
         return len(data)
 
@@ -105,7 +107,7 @@ class Paged:
     def end(self) -> None:
         """Print what fits the screen, or else wait until the person leaves the pager."""
         self._ended = True
-        if self._process is None:
+        if self._process is None or self._watcher is None:
             sys.stdout.flush()
             sys.stdout.buffer.write(self._held)
             sys.stdout.buffer.flush()
@@ -118,6 +120,7 @@ class Paged:
         while True:
             try:
                 self._process.wait()
+                self._watcher.join()  # from here on it stops nothing
                 return
             except KeyboardInterrupt:  # Ctrl-C is for the pager as well, which stays
                 continue

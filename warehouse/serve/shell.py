@@ -27,11 +27,12 @@ HELP = """\
 SQL ends with a semicolon and may take several lines.
 .tables      the tables and views, and what they are
 .schema X    the columns of X
-.mode M      how rows are shown: table (as much as fits), line, csv, json, markdown (all of them)
+.mode M      how rows are shown: table, line, csv, json, markdown
 .timer on    say how long each query takes; .timer off
 .help        this
 .quit        leave, as Ctrl-D, exit and quit do
-Tab completes. Ctrl-C clears the line, and stops a query that runs."""
+Tab completes. Ctrl-C clears the line, and stops a query that runs. Rows that are more than the
+screen shows open in a pager: the arrow keys scroll, G goes to the end, q leaves."""
 
 _TABLES = """\
 SELECT table_name AS name, 'table' AS kind, comment FROM duckdb_tables()

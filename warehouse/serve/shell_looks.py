@@ -97,15 +97,30 @@ class Looks:
         """
         mode, pager = mode or self.mode, find_pager()
         if pager is not None:
-            with paged(pager, connection.interrupt) as out:
+            with _flat(connection, mode), paged(pager, connection.interrupt) as out:
                 _write(connection, relation, mode, out)
                 self._written = time.perf_counter()
         elif mode == "table":
             queries.interruptible(connection, lambda: self.show(relation))
         else:
             sys.stdout.flush()
-            _write(connection, relation, mode, sys.stdout.buffer)
+            with _flat(connection, mode):
+                _write(connection, relation, mode, sys.stdout.buffer)
             sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _flat(connection: duckdb.DuckDBPyConnection, mode: str) -> Iterator[None]:
+    """Have DuckDB write what it writes itself in a memory that does not grow, for a `with`."""
+    if mode not in COPIED:
+        yield
+        return
+    keep_flat(connection)
+    try:
+        yield
+    finally:
+        connection.execute("RESET threads")
+        connection.execute("RESET async_threads")
 
 
 def _write(
@@ -116,12 +131,7 @@ def _write(
 ) -> None:
     """Write all rows in a mode."""
     if mode in COPIED:
-        keep_flat(connection)
-        try:
-            stream(connection, relation, mode, out)
-        finally:
-            connection.execute("RESET threads")
-            connection.execute("RESET async_threads")
+        stream(connection, relation, mode, out)
         return
     ways: dict[str, Callable[[], None]] = {
         "table": lambda: write_table(connection, relation, out),
