@@ -80,6 +80,7 @@ def test_leaving_the_pager_stops_a_query_that_has_no_more_rows_yet(
     shell.type(f".mode {mode}\r{LONG_AFTER_ROWS};\r")
     shell.until("row 5")
     shell.until("\r\n:")
+    shell.watch(1)  # all rows that there are have come
     shell.type("q")
     shell.until("snapshot 1>", seconds=5)
     shell.type(".mode table\rselect 'threads: ' || current_setting('threads') as x;\r")
