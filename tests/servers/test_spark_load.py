@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from tests.servers import launch
 from tests.servers.launch import Database
 from tests.servers.loading import load, query
 from tests.servers.test_exact import make_table
+from tests.servers.test_invalid_values import JSON_OF_MARIADB
+from warehouse.assets import spark_load as spark_load_module
 from warehouse.assets.spark_load import SparkLoad, load_by_spark
+from warehouse.engines.spark import jdbc
 from warehouse.engines.spark.cluster import JDBC_JAR
 from warehouse.engines.spark.session import connect
-from warehouse.mysql.plan import describe
+from warehouse.errors import WarehouseError
+from warehouse.mysql.plan import Days, describe
 from warehouse.mysql.query import SourceQuery
 from warehouse.mysql.url import parse_url
 from warehouse.project.quoting import literal
@@ -70,3 +78,192 @@ def test_every_type(server: Database, spark: Any, tmp_path: Path) -> None:
     assert loaded.written.invalid == {
         name: len(values.invalid) for name, values in columns.items() if values.invalid
     }
+
+
+def make_many(database: Database) -> None:
+    """Make a table of 200,000 rows, of which MySQL knows that they are many."""
+    digits = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
+    tables = ", ".join(f"({digits}) AS d{place}" for place in range(5))
+    number = " + ".join(f"d{place}.d * {10**place}" for place in range(5))
+    database.run(
+        "CREATE TABLE many (n BIGINT NOT NULL PRIMARY KEY, amount DECIMAL(12,2), at DATETIME(3))",
+        "INSERT INTO many SELECT n, IF(n % 7, n / 100, NULL), '2024-01-01' + INTERVAL n SECOND "
+        f"FROM (SELECT {number} AS n FROM {tables}) AS numbers",
+        "INSERT INTO many SELECT n - 100000, amount, at FROM many",
+        "ANALYZE TABLE many",
+    )
+
+
+def test_odd_names(server: Database, spark: Any, tmp_path: Path) -> None:
+    names = [
+        "from",
+        'a"b',
+        "a`b",
+        "Größe",
+        "x y",
+        "{c}",
+        "%s",
+        "?",
+        ":x",
+        "a'b",
+        "--",
+        "c0",
+        "n",
+        "d",
+    ]
+    quoted = ["`" + name.replace("`", "``") + "`" for name in names]
+    server.run(
+        f"CREATE TABLE `odd ``name` ({', '.join(f'{name} VARCHAR(9)' for name in quoted)})",
+        f"INSERT INTO `odd ``name` VALUES ({', '.join(map(str, range(len(names))))})",
+    )
+    source = query("SELECT * FROM `odd ``name` WHERE 'a?b' <> '{d}' -- and a comment ?")
+    loaded = spark_load(spark, server, source, tmp_path / "a b[c]" / "out")
+    connection = duckdb.connect()
+    found = connection.sql(
+        f"FROM '{loaded.folder.removeprefix('file://').replace('[c]', '[[]c]')}/*.parquet'"
+    )
+    assert found.columns == names
+    assert found.fetchall() == [tuple(map(str, range(len(names))))]
+
+
+def test_days_are_in_files_of_their_own(server: Database, spark: Any, tmp_path: Path) -> None:
+    server.run(
+        "CREATE TABLE t (id INT PRIMARY KEY, at DATETIME(6))",
+        "INSERT INTO t VALUES (1, '2024-03-30 22:59:59.999999'), (2, '2024-03-30 23:00:00'), "
+        "(3, '2024-03-31 21:59:59'), (4, '2024-03-31 22:00:00'), (5, '2024-05-01'), (6, NULL)",
+    )
+    days = Days("at", ((date(2024, 3, 30), date(2024, 4, 1)),), "Europe/Berlin")
+    loaded = spark_load(spark, server, query("SELECT * FROM t"), tmp_path / "out", days=days)
+    assert [(file.day, file.rows) for file in loaded.written.files] == [
+        (date(2024, 3, 30), 1),
+        (date(2024, 3, 31), 2),
+        (date(2024, 4, 1), 1),
+    ]
+    for file in loaded.written.files:
+        path = tmp_path / "out" / file.path
+        assert path.stat().st_size == file.bytes
+        assert duckdb.sql(f"FROM read_parquet('{path}', hive_partitioning = false)").columns == [
+            "id",
+            "at",
+        ]
+
+
+def test_one_connection_where_nothing_proves_one_instant(
+    server: Database, spark: Any, tmp_path: Path
+) -> None:
+    make_many(server)
+    source = query("SELECT * FROM many")
+    connection, _ = load(server, source)
+    loaded = spark_load(spark, server, source, tmp_path / "out", connections=4)
+    assert loaded.connections == 1
+    assert loaded.instant.how == "one statement"
+    assert differing(connection, loaded, "n") == []
+    assert loaded.written.rows == 200_000
+
+
+OPTIONS = {
+    "mariadb": ("--log-bin", "--server-id=1"),
+    "mysql": ("--gtid-mode=ON", "--enforce-gtid-consistency=ON"),
+}
+
+
+@pytest.fixture(scope="module", params=launch.KINDS)
+def logging_server(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """Each kind of server, with a position for each commit."""
+    if reason := launch.missing(request.param):
+        pytest.skip(reason)
+    with launch.SERVERS[request.param](*OPTIONS[request.param]) as database:
+        make_many(database)
+        yield database
+
+
+def test_ranges_of_the_key_where_nothing_was_committed(
+    logging_server: Database, spark: Any, tmp_path: Path
+) -> None:
+    source = query("SELECT * FROM many")
+    connection, _ = load(logging_server, source)
+    logging_server.clear_log()
+    loaded = spark_load(
+        spark, logging_server, source, tmp_path / "out", connections=4, comment="warehouse asset=m"
+    )
+    assert loaded.connections == len(loaded.written.files) == 4
+    assert "4 connections between which nothing was committed" in loaded.instant.how
+    assert loaded.instant.position
+    assert differing(connection, loaded, "n") == []
+    assert loaded.written.rows == 200_000
+    asked = [sql for sql in logging_server.queries() if "warehouse asset=m" in sql]
+    assert len([sql for sql in asked if "1=0" not in sql]) == 4
+
+
+def test_a_mixture_is_thrown_away(
+    logging_server: Database, spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each transaction keeps the total, so ranges that saw different instants would differ."""
+    ((total,),) = logging_server.run("SELECT SUM(amount) FROM many")
+    stop = threading.Event()
+
+    def move() -> None:
+        moving = "UPDATE many SET amount = amount + IF(n = 1, -1, 1) WHERE n IN (1, 99998)"
+        with closing(logging_server.admin("shop")) as connection, connection.cursor() as cursor:
+            while not stop.is_set():
+                cursor.execute(moving)
+
+    writer = threading.Thread(target=move)
+
+    def load_under_fire(*arguments: Any) -> Any:
+        if not writer.ident:
+            writer.start()
+        return jdbc.load(*arguments)
+
+    monkeypatch.setattr(spark_load_module, "load", load_under_fire)
+    said: list[str] = []
+    plan = describe(parse_url(logging_server.url()), query("SELECT n, amount FROM many"))
+    try:
+        loaded = load_by_spark(
+            spark, plan, f"file://{tmp_path}/out", connections=4, say=said.append
+        )
+    finally:
+        stop.set()
+        writer.join()
+    assert loaded.connections == 1
+    assert "one connection reads it again" in said[0]
+    assert loaded.folder.endswith("/out-again")
+    found = duckdb.sql(f"SELECT sum(amount), count(*) FROM '{tmp_path}/out-again/*.parquet'")
+    assert found.fetchall() == [(total, 200_000)]
+
+
+def test_text_that_is_not_utf8(mariadb: Database, spark: Any, tmp_path: Path) -> None:
+    mariadb.start()
+    mariadb.run(
+        "DROP TABLE IF EXISTS t",
+        "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(50) CHARACTER SET utf8mb3, "
+        "w TEXT CHARACTER SET utf8mb4, l VARCHAR(9) CHARACTER SET latin1, c CHAR(9))",
+        "INSERT INTO t VALUES (1, 'ok', 'ok\ufffd', 'é', 'x  '), "
+        "(2, _utf8mb3 x'EDA0BDEDB880', 'x', '€', ''), (3, 'y', _utf8mb4 x'41EDA08042', '', 'ß')",
+    )
+    connection, extraction = load(mariadb, "t")
+    loaded = spark_load(spark, mariadb, query("SELECT * FROM t"), tmp_path / "out")
+    assert differing(connection, loaded, "id") == []
+    counted = {name: one.count for name, one in extraction.invalid_values.items()}
+    assert loaded.written.invalid == counted == {"v": 1, "w": 1}
+
+
+@pytest.mark.parametrize("what", JSON_OF_MARIADB)
+def test_json_is_what_duckdb_has_or_refused(
+    mariadb: Database, spark: Any, tmp_path: Path, what: str
+) -> None:
+    mariadb.start()
+    mariadb.run(
+        "DROP TABLE IF EXISTS t",
+        "CREATE TABLE t (id INT PRIMARY KEY, j JSON)",
+        "SET check_constraint_checks = 0",
+        f"INSERT INTO t VALUES (1, '{{\"a\": 1.10}}'), (2, '{JSON_OF_MARIADB[what]}')",
+    )
+    ((stored,),) = mariadb.run("SELECT j FROM t WHERE id = 2")
+    try:
+        loaded = spark_load(spark, mariadb, query("SELECT * FROM t"), tmp_path / "out")
+    except WarehouseError as error:
+        assert "1 values of `j` are none that Spark takes as JSON" in error.what
+    else:
+        written = duckdb.sql(f"SELECT j::JSON::VARCHAR FROM '{tmp_path}/out/*.parquet' ORDER BY id")
+        assert written.fetchall() == [('{"a": 1.10}',), (stored,)]

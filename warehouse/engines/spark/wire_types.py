@@ -39,13 +39,15 @@ _TIME = (
     "WHEN {w} LIKE '%.%' THEN rtrim('.', rtrim('0', {w})) ELSE {w} END"
 )
 
-# DuckDB refuses JSON that Spark takes: numbers that are too large, halves of a surrogate pair.
+# DuckDB refuses JSON that Spark takes: numbers that are too large, halves of a surrogate pair, and
+# what has something behind it, which shows where it is the end of a list and of an object.
 _STRINGS = r"'\"(?:[^\"\\\\]|\\\\.)*\"'"
 _LARGE = r"'[0-9][eE][+-]?[0-9]{{3}}|[0-9]{{300}}'"
 _PAIR = r"'\\\\u[dD][89abAB][0-9a-fA-F]{{2}}\\\\u[dD][c-fC-F][0-9a-fA-F]{{2}}'"
 _HALF = r"'\\\\u[dD][89a-fA-F]'"
 _JSON = (
-    f"CASE WHEN try_parse_json({_UTF8}) IS NOT NULL "
+    f"CASE WHEN try_parse_json(concat('[', {_UTF8}, ']')) IS NOT NULL "
+    f"AND try_parse_json(concat('{{{{\"a\":', {_UTF8}, '}}}}')) IS NOT NULL "
     f"AND NOT regexp_replace({_UTF8}, {_STRINGS}, '') RLIKE {_LARGE} "
     f"AND NOT regexp_replace({_UTF8}, {_PAIR}, '') RLIKE {_HALF} THEN {_UTF8} END"
 )
