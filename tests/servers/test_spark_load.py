@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -118,11 +118,9 @@ def test_odd_names(server: Database, spark: Any, tmp_path: Path) -> None:
     )
     source = query("SELECT * FROM `odd ``name` WHERE 'a?b' <> '{d}' -- and a comment ?")
     loaded = spark_load(spark, server, source, tmp_path / "a b[c]" / "out")
-    connection = duckdb.connect()
-    found = connection.sql(
-        f"FROM '{loaded.folder.removeprefix('file://').replace('[c]', '[[]c]')}/*.parquet'"
-    )
-    assert found.columns == names
+    pattern = loaded.folder.removeprefix("file://").replace("[c]", "[[]c]")
+    found = duckdb.execute(f"FROM '{pattern}/*.parquet'")
+    assert [name for name, *_ in found.description or ()] == names
     assert found.fetchall() == [tuple(map(str, range(len(names))))]
 
 
@@ -142,10 +140,8 @@ def test_days_are_in_files_of_their_own(server: Database, spark: Any, tmp_path: 
     for file in loaded.written.files:
         path = tmp_path / "out" / file.path
         assert path.stat().st_size == file.bytes
-        assert duckdb.sql(f"FROM read_parquet('{path}', hive_partitioning = false)").columns == [
-            "id",
-            "at",
-        ]
+        found = duckdb.execute(f"FROM read_parquet('{path}', hive_partitioning = false)")
+        assert [name for name, *_ in found.description or ()] == ["id", "at"]
 
 
 def test_one_connection_where_nothing_proves_one_instant(
@@ -228,8 +224,8 @@ def test_a_mixture_is_thrown_away(
     assert loaded.connections == 1
     assert "one connection reads it again" in said[0]
     assert loaded.folder.endswith("/out-again")
-    found = duckdb.sql(f"SELECT sum(amount), count(*) FROM '{tmp_path}/out-again/*.parquet'")
-    assert found.fetchall() == [(total, 200_000)]
+    found = f"SELECT sum(amount), count(*) FROM '{tmp_path}/out-again/*.parquet'"
+    assert duckdb.execute(found).fetchall() == [(total, 200_000)]
 
 
 def test_text_that_is_not_utf8(mariadb: Database, spark: Any, tmp_path: Path) -> None:
@@ -261,9 +257,35 @@ def test_json_is_what_duckdb_has_or_refused(
     )
     ((stored,),) = mariadb.run("SELECT j FROM t WHERE id = 2")
     try:
-        loaded = spark_load(spark, mariadb, query("SELECT * FROM t"), tmp_path / "out")
+        spark_load(spark, mariadb, query("SELECT * FROM t"), tmp_path / "out")
     except WarehouseError as error:
         assert "1 values of `j` are none that Spark takes as JSON" in error.what
     else:
-        written = duckdb.sql(f"SELECT j::JSON::VARCHAR FROM '{tmp_path}/out/*.parquet' ORDER BY id")
-        assert written.fetchall() == [('{"a": 1.10}',), (stored,)]
+        written = f"SELECT j::JSON::VARCHAR FROM '{tmp_path}/out/*.parquet' ORDER BY id"
+        assert duckdb.execute(written).fetchall() == [('{"a": 1.10}',), (stored,)]
+
+
+SLOW = "SELECT n, amount, SLEEP(IF(n % 20 = 0, 0.001, 0)) AS s FROM many"
+"""Ten seconds and more."""
+
+
+@contextmanager
+def after(seconds: float, action: Callable[[], object]) -> Iterator[None]:
+    """Do something in so many seconds."""
+    timer = threading.Timer(seconds, action)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+
+
+def test_a_mysql_that_dies(server: Database, spark: Any, tmp_path: Path) -> None:
+    make_many(server)
+    with after(4, server.kill), pytest.raises(WarehouseError) as error:
+        spark_load(spark, server, query(SLOW), tmp_path / "out")
+    assert "\n" not in error.value.what
+    assert not list(tmp_path.glob("out/*.parquet"))
+    server.start()
+    loaded = spark_load(spark, server, query("SELECT * FROM many"), tmp_path / "retry")
+    assert loaded.written.rows == 200_000

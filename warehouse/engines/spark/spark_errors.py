@@ -27,6 +27,7 @@ _REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 _CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]+(?:\.[A-Z][A-Z0-9_]+)*)\] ([^\n]+)")
 _STATE = re.compile(r"\s*SQLSTATE: \w{5}\b;?")
 _LOST = re.compile(r"ExecutorLostFailure|Could not find CoarseGrainedScheduler|Worker lost")
+_JDBC = re.compile(r"\bjava\.sql\.\w+[):]+\s*(?:\(conn=\d+\) )?([^\n]+)")
 _CAUSE = re.compile(r"[\w.$]+(?:Exception|Error): ([^\n]+)")
 
 
@@ -95,6 +96,21 @@ def in_words(server: str, text: str, status: str = "") -> WarehouseError:
             "too little memory.",
             safe=SAFE,
             todo="Look into the logs of its workers. Then run again.",
+        )
+    if "ClassNotFoundException: org.mariadb.jdbc" in text:
+        return WarehouseError(
+            f"Spark at {server} has no driver for MySQL.",
+            safe=SAFE,
+            todo="On Debian and Ubuntu: apt-get install libmariadb-java, and start `just spark` "
+            "again. On a cluster of your own, put MariaDB's Connector/J on the class path.",
+        )
+    if failure := _JDBC.search(text):
+        return WarehouseError(
+            f"The executors of Spark at {server} could not read from MySQL: "
+            f"{quoted_from(failure[1])}",
+            safe=SAFE,
+            todo="Look whether MySQL runs, and whether the executors reach it by the host and port "
+            "of its URL. Then run again.",
         )
     return WarehouseError(f"Spark at {server}: {said(text)}", safe=SAFE)
 
