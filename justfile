@@ -159,6 +159,7 @@ _client:
     #!/bin/sh
     set -eu
     cd "{{ justfile_directory() }}"
+    [ "${WAREHOUSE_SPARK:-}" = off ] && exit 0
     [ -n "${WAREHOUSE_SPARK:-}" ] || grep -q '^WAREHOUSE_SPARK=.' .env 2>/dev/null || exit 0
     [ -f ".venv/.installed-requirements-all.lock" ] || exec "{{ just_executable() }}" _install requirements-spark.lock
 

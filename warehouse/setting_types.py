@@ -23,12 +23,16 @@ def _hosts(listed: str | None) -> str | None:
     return listed
 
 
+OFF = "off"
+"""Takes a URL back that `.env` sets: an empty variable counts as none, and leaves it."""
+
+
 def _spark_url(url: str | None) -> str | None:
     """Check what Spark Connect's clients take: `sc://host:port/;parameter=value`.
 
     https://spark.apache.org/docs/latest/spark-connect-overview.html
     """
-    if url is None:
+    if url is None or url == OFF:
         return None
     try:
         parts = urlsplit(url)
@@ -37,7 +41,7 @@ def _spark_url(url: str | None) -> str | None:
         well_formed = False
     # The parameters stand behind a slash, and nothing else does.
     if not well_formed or not re.fullmatch(r"sc://[^/;?#@]+(/(;.*)?)?", url):
-        raise ValueError("write it like sc://host:15002")
+        raise ValueError("write it like sc://host:15002, or off")
     return url
 
 

@@ -136,8 +136,8 @@ class Settings(BaseSettings):
     )
     spark: SparkUrl = Field(
         None,
-        description="The Spark Connect server that reads the lake, as `sc://host:15002`: "
-        "docs/lake.md.",
+        description="The Spark Connect server on which everything runs then, as `sc://host:15002`: "
+        "docs/spark.md. `off` takes back what `.env` says.",
     )
 
     @field_validator("path", "lake")

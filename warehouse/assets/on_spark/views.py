@@ -26,7 +26,7 @@ from warehouse.store.views import Written
 def on_spark(
     settings: Settings, run_id: str, chosen: Sequence[View], say: Callable[[str], None]
 ) -> Written:
-    """See that Spark takes views as they are; write those that are to be kept as tables.
+    """See that Spark takes views as they are; write those whose file says so as tables.
 
     No other view is computed.
 
