@@ -60,8 +60,8 @@ def only_in_duckdb(settings: Settings, command: str) -> None:
         raise WarehouseError(
             f"WAREHOUSE_SPARK is set, and `just {command}` reads DuckDB's file alone.",
             safe="Nothing was run.",
-            todo=f"Run it without: WAREHOUSE_SPARK=off just {command}. docs/spark.md lists what runs "
-            "on Spark.",
+            todo=f"Run it without: WAREHOUSE_SPARK=off just {command}. docs/spark.md lists what "
+            "runs on Spark.",
         )
 
 

@@ -79,7 +79,7 @@ def sql(query: str | None, file: TextIO | None, format_: str | None, output: Pat
                 raise click.UsageError("Without QUERY the shell opens, which prints tables.")
             from warehouse.serve import shell
 
-            shell.run(load_settings().path, show)
+            shell.run(load_settings(), show)
             return
         # A query that is piped in is a file, too.
         text = query if query is not None else _read(file or sys.stdin)

@@ -35,6 +35,17 @@ def newest(settings: Settings) -> Iterator[Engine]:
         yield engine
 
 
+def newest_number(settings: Settings) -> int:
+    """Return the number of the newest snapshot; 0 before the first one."""
+    if settings.spark is None:
+        snapshot = snapshots.newest(settings.path)
+        return snapshot.number if snapshot else 0
+    from warehouse.engines.spark.on_lake import lake_of
+    from warehouse.lake.snapshots import numbers
+
+    return max(numbers(lake_of(settings)), default=0)
+
+
 def lasting(engine: Engine, relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     """Return a relation that can be read at any time, and more than once.
 

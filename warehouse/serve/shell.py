@@ -15,13 +15,15 @@ from prompt_toolkit.lexers import PygmentsLexer
 from pygments.lexers.sql import SqlLexer
 
 from warehouse.console.terminal import say
+from warehouse.engines.engine import Engine, catalog_of
 from warehouse.errors import WarehouseError
 from warehouse.project.quoting import literal
 from warehouse.serve import queries
+from warehouse.serve.newest import newest_number, open_engine
 from warehouse.serve.query_errors import no_table
 from warehouse.serve.shell_completion import ShellCompleter, names_of
 from warehouse.serve.shell_looks import STYLE, Looks
-from warehouse.store import history, snapshots
+from warehouse.settings import Settings
 
 HELP = """\
 SQL ends with a semicolon and may take several lines.
@@ -48,41 +50,39 @@ Show = Callable[[duckdb.DuckDBPyRelation], None]
 
 @dataclass
 class Newest:
-    """A connection that moves on to the newest snapshot.
+    """An engine that moves on to the newest snapshot.
 
     Temporary tables and settings last for as long as the snapshot does.
     """
 
-    path: Path
+    settings: Settings
     number: int = 0
-    _connection: duckdb.DuckDBPyConnection | None = None
+    _engine: Engine | None = None
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        """Return a connection to the newest snapshot: the same one until there is a newer."""
-        newest = snapshots.newest(self.path)
-        if self._connection is None or newest is None or newest.number != self.number:
+    def open(self) -> Engine:
+        """Return the engine on the newest snapshot: the same one until there is a newer."""
+        number = newest_number(self.settings)
+        if self._engine is None or number != self.number:
             self.close()
-            self._connection = snapshots.open_newest(self.path)
-            ((self.number,),) = self._connection.execute(
-                f"SELECT max(number) FROM {history.TABLE}"
-            ).fetchall()
-        return self._connection
+            self._engine = open_engine(self.settings)
+            self.number = number
+        return self._engine
 
     def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Close the engine, if there is one."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
 
 
-def run(path: Path, show: Show) -> None:
+def run(settings: Settings, show: Show) -> None:
     """Read and answer until the person leaves.
 
     Raises:
         WarehouseError: there is no warehouse yet.
     """
-    newest = Newest(path)
-    newest.connect()
+    newest = Newest(settings)
+    newest.open()
     completer = ShellCompleter()
     looks = Looks(show)
     prompt: PromptSession[str] = PromptSession(
@@ -93,12 +93,12 @@ def run(path: Path, show: Show) -> None:
         history=_history(),
         multiline=Condition(lambda: not complete(prompt.default_buffer.text)),
         prompt_continuation="       ...> ",
-        bottom_toolbar=f" {path} · .help · Ctrl-D leaves",
+        bottom_toolbar=f" {_place(settings)} · .help · Ctrl-D leaves",
     )
     try:
         while True:
             try:
-                completer.names = names_of(newest.connect())
+                completer.names = names_of(catalog_of(newest.open()))
                 text = prompt.prompt(f"snapshot {newest.number}> ").strip()
             except EOFError:
                 return
@@ -117,6 +117,15 @@ def run(path: Path, show: Show) -> None:
         newest.close()
 
 
+def _place(settings: Settings) -> str:
+    """Return where the rows come from; a token in the URL of a Spark is not shown."""
+    if settings.spark is None:
+        return str(settings.path)
+    from warehouse.engines.spark.session import name_of
+
+    return name_of(settings.spark)
+
+
 def complete(text: str) -> bool:
     """Whether Enter ends the input: a command, nothing, or SQL up to its semicolon."""
     text = text.strip()
@@ -129,16 +138,16 @@ def _leaves(text: str) -> bool:
 
 def _answer(newest: Newest, text: str, looks: Looks) -> None:
     before = newest.number
-    connection = newest.connect()
+    engine = newest.open()
     if newest.number != before:
         say(f"Snapshot {newest.number} is new; temporary tables and settings went with {before}.")
     if text.startswith("."):
-        _command(connection, text, looks)
+        _command(catalog_of(engine), text, looks)
         return
-    with queries.errors_explained(connection), looks.timed():
-        relation = queries.run(connection, text)
+    with queries.errors_explained(engine), looks.timed():
+        relation = queries.run(engine, text)
         if relation is not None:
-            looks.print(connection, relation)
+            looks.print(engine, relation)
 
 
 def _command(connection: duckdb.DuckDBPyConnection, text: str, looks: Looks) -> None:

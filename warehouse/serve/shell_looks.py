@@ -12,6 +12,7 @@ import duckdb
 from prompt_toolkit.styles import Style
 
 from warehouse.console.pager import find_pager, paged
+from warehouse.engines.engine import Engine, catalog_of
 from warehouse.errors import WarehouseError, printable
 from warehouse.serve import queries
 from warehouse.serve.output import COPIED, Out, as_markdown, distinct, keep_flat, stream
@@ -82,7 +83,7 @@ class Looks:
 
     def print(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        engine: Engine,
         relation: duckdb.DuckDBPyRelation,
         mode: str | None = None,
     ) -> None:
@@ -91,21 +92,21 @@ class Looks:
         Where there is no pager the mode `table` shows as many as fit.
 
         Args:
-            connection: Where the rows come from.
+            engine: Where the rows come from.
             relation: The rows.
             mode: None for the one that was chosen.
         """
         mode, pager = mode or self.mode, find_pager()
         if pager is not None:
-            with _flat(connection, mode), paged(pager, connection.interrupt) as out:
-                _write(connection, relation, mode, out)
+            with _flat(catalog_of(engine), mode), paged(pager, engine.interrupt) as out:
+                _write(engine, relation, mode, out)
                 self._written = time.perf_counter()
         elif mode == "table":
-            queries.interruptible(connection, lambda: self.show(relation))
+            queries.interruptible(engine, lambda: self.show(relation))
         else:
             sys.stdout.flush()
-            with _flat(connection, mode):
-                _write(connection, relation, mode, sys.stdout.buffer)
+            with _flat(catalog_of(engine), mode):
+                _write(engine, relation, mode, sys.stdout.buffer)
             sys.stdout.buffer.flush()
 
 
@@ -124,21 +125,22 @@ def _flat(connection: duckdb.DuckDBPyConnection, mode: str) -> Iterator[None]:
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection,
+    engine: Engine,
     relation: duckdb.DuckDBPyRelation,
     mode: str,
     out: Out,
 ) -> None:
     """Write all rows in a mode."""
     if mode in COPIED:
-        stream(connection, relation, mode, out)
+        stream(engine, relation, mode, out)
         return
+    connection = catalog_of(engine)
     ways: dict[str, Callable[[], None]] = {
         "table": lambda: write_table(connection, relation, out),
         "line": lambda: _write_lines(connection, relation, out),
         "markdown": lambda: _write_markdown(relation, out),
     }
-    queries.interruptible(connection, ways[mode])
+    queries.interruptible(engine, ways[mode])
 
 
 def _write_lines(
