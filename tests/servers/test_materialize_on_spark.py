@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.servers.launch import Database
 
 pytest.importorskip("pyspark")
+# Loads of both servers are compared in test_spark_load.
+pytestmark = pytest.mark.parametrize("server", ["mariadb"], indirect=True)
 
 VIEW = """
 -- owner: team:data
