@@ -75,6 +75,14 @@ def snapshot(env: WarehouseEnv) -> int:
     return found.number if found else 0
 
 
+def nothing_is_left_over(env: WarehouseEnv) -> None:
+    """See that the lake holds the files of its newest snapshot, and no others."""
+    lake = Path(str(load_settings(env.home).lake))
+    manifest = newest(open_lake(str(lake)))
+    assert manifest
+    assert {str(file.relative_to(lake)) for file in lake.rglob("*.parquet")} == {*manifest.files}
+
+
 def test_the_same_files_give_the_same_answers(server: Database, env: WarehouseEnv) -> None:
     done = env.materialize()
     assert done.returncode == 0, done.stderr
@@ -110,10 +118,7 @@ def test_what_a_check_blocks_is_not_published(server: Database, env: WarehouseEn
         env.run()
     assert snapshot(env) == 1
     assert answers(env) == before
-    lake = Path(str(load_settings(env.home).lake))
-    manifest = newest(open_lake(str(lake)))
-    assert manifest
-    assert {str(file.relative_to(lake)) for file in lake.rglob("*.parquet")} == {*manifest.files}
+    nothing_is_left_over(env)
 
     # Forced, it is published; and rolled back.
     env.run(tags={"warehouse/force": "true"})
@@ -156,6 +161,7 @@ def test_a_load_that_lost_rows_is_refused(server: Database, env: WarehouseEnv) -
     with pytest.raises(WarehouseError, match="had 60 rows and would have 3"):
         env.run()
     assert snapshot(env) == 1
+    nothing_is_left_over(env)
 
 
 def test_a_day_is_loaded_alone(server: Database, env: WarehouseEnv) -> None:

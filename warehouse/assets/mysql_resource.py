@@ -47,9 +47,9 @@ def build_mysql(project: Project, naming: Naming) -> dg.ResourceDefinition:
         finally:
             close_loads(run_id)
             if project.settings.spark is not None:
-                from warehouse.assets.on_spark.lake_run import discard_run
+                from warehouse.assets.on_spark.lake_run import end_run
 
-                discard_run(run_id)
+                end_run(run_id)
 
     return mysql
 

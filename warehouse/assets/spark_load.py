@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 FEW_ROWS = 100_000
 """So many rows come sooner over one connection."""
 
+AGAIN = "-again"
+"""What the name of the folder ends in, if what came first was thrown away."""
+
 _ADDRESS = "CONCAT(@@hostname, ':', @@port, ':', @@server_id)"
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
 _ONE_STATEMENT = "one statement"
@@ -114,7 +117,7 @@ def load_by_spark(
                 f"{plan.named}: one connection reads it again."
             )
             source = replace(source, ranges=())
-            folder = f"{folder}-again"
+            folder = folder + AGAIN
             written = load(session, source, folder)
     _check_plan(plan)
     return SparkLoad(plan, folder, written, max(1, len(source.ranges)), instant)

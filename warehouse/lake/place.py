@@ -154,6 +154,12 @@ def remove(lake: Lake, path: str) -> None:
         lake.fs.rm_file(lake.at(path))
 
 
+def remove_folder(lake: Lake, path: str) -> None:
+    """Remove a folder with all that is in it, if it is there."""
+    with plain_errors(lake, "Removing"), suppress(FileNotFoundError):
+        lake.fs.rm(lake.at(path), recursive=True)
+
+
 def create(lake: Lake, path: str, content: bytes) -> bool:
     """Create a file whole, if there is none of its name. Returns whether it was created.
 

@@ -145,7 +145,19 @@ class SnapshotClient(DuckDbClient):
     def connect(  # type: ignore[override]
         self, context: Context, table_slice: TableSlice
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open what the run sees for an input, and the snapshot that it writes for an output."""
+        """Open what the run sees for an input, and the snapshot that it writes for an output.
+
+        Raises:
+            WarehouseError: the settings have everything run on Spark, which has no part in this.
+        """
+        if self._settings.spark is not None:
+            raise WarehouseError(
+                f"WAREHOUSE_SPARK is set, and Python assets use tables of DuckDB's file: "
+                f"{table_slice.table}.",
+                safe=SAFE,
+                todo="Run it with WAREHOUSE_SPARK=off, and send its table to the lake: "
+                "`just publish`.",
+            )
         if isinstance(context, dg.InputContext):
             inside = getattr(context, "_step_context", None)  # none where an asset's value is asked
             run_id = inside.run_id if inside else ""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from warehouse.assets.begin import Run
 from warehouse.assets.on_spark.bookkeeping import open_books, write_books
+from warehouse.assets.spark_load import AGAIN
 from warehouse.engines.catalog import columns_of
 from warehouse.engines.engine import Engine, catalog_of
 from warehouse.engines.spark.on_lake import engine_on, lake_of, open_newest
+from warehouse.errors import WarehouseError
+from warehouse.lake import place
 from warehouse.lake.manifest import LakeTable, Manifest
+from warehouse.lake.names import table_folder
 from warehouse.lake.snapshots import add_snapshot, newest
-from warehouse.lake.write import discard
 from warehouse.mysql.instant import open_together
 from warehouse.mysql.plan import Plan
 from warehouse.mysql.url import Server
@@ -63,6 +66,7 @@ class LakeRun:
         self._awaited = set(awaited)
         self._loaded: dict[str, Loaded] = {}
         self._positions: dict[Server, str | None] = {}
+        self._folders: list[str] = []
 
     @property
     def _tables(self) -> dict[str, LakeTable]:
@@ -87,7 +91,14 @@ class LakeRun:
 
     def note_position(self, server: Server) -> None:
         """Note where a server stands before the run's first source of it is read."""
-        self._positions.setdefault(server, _position(server, self._run))
+        if server not in self._positions:
+            self._positions[server] = _position(server, self._run)
+
+    def new_folder(self, table: str) -> str:
+        """Return the path of a folder for the files of a table; it is not there yet."""
+        folder = f"{table_folder(table)}/{self._run.run_id}"
+        self._folders.append(folder)
+        return folder
 
     def add(self, source: Source, loaded: Loaded) -> None:
         """Note that a source is written.
@@ -133,19 +144,16 @@ class LakeRun:
             began=self._began,
             say=self._run.say,
         )
-        self._loaded = {}
         return self.base
 
-    def discard(self) -> None:
-        """Remove the files that were written and are in no snapshot."""
-        held = {
-            file.path
-            for table in (self.base.tables if self.base else {}).values()
-            for file in table.files
-        }
-        for table in self._tables.values():
-            discard(self.lake, [file for file in table.files if file.path not in held])
-        self._loaded = {}
+    def clean_up(self) -> None:
+        """Remove what was written and is in no snapshot; what cannot be is pruned later."""
+        held = self.base.files if self.base else {}
+        for folder in self._folders:
+            for written in (folder, folder + AGAIN):
+                if not any(path.startswith(f"{written}/") for path in held):
+                    with suppress(WarehouseError):
+                        place.remove_folder(self.lake, written)
 
     def _note_loads(self) -> None:
         """Write the receipts, and which days were read."""
@@ -195,10 +203,10 @@ def lake_run_of(run_id: str, begin: Callable[[], LakeRun]) -> LakeRun:
     return _RUNS[run_id]
 
 
-def discard_run(run_id: str) -> None:
+def end_run(run_id: str) -> None:
     """End a run: what it has not published by now is removed."""
-    if left := _RUNS.pop(run_id, None):
-        left.discard()
+    if ended := _RUNS.pop(run_id, None):
+        ended.clean_up()
 
 
 @contextmanager

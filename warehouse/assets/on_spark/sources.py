@@ -22,7 +22,6 @@ from warehouse.console.text import counted
 from warehouse.engines.spark.session import connect
 from warehouse.errors import SAFE, WarehouseError
 from warehouse.lake.manifest import Column, DataFile, LakeTable
-from warehouse.lake.names import table_folder
 from warehouse.lake.place import full_url
 from warehouse.lake.prune import prune
 from warehouse.mysql.plan import Days, Plan, check_days, describe
@@ -96,7 +95,7 @@ def _load(
     lake_run.note_position(server)
     run.say(f"Spark's executors query MySQL: {plan.named} at {server.name}.")
     began = time.monotonic()
-    folder = f"{table_folder(source.name)}/{run.run_id}"
+    folder = lake_run.new_folder(source.name)
     with closing(_Session(settings.spark)) as spark:
         done = load_by_spark(
             spark.session,
