@@ -76,23 +76,27 @@ def test_tables_behind_the_cursor_count() -> None:
 
 
 @pytest.fixture(scope="module")
-def memory() -> Iterator[duckdb.DuckDBPyConnection]:
+def memory() -> Iterator[tuple[duckdb.DuckDBPyConnection, frozenset[str]]]:
+    """A database, and the keywords that need quotes."""
     with duckdb.connect(config={"threads": 1}) as connection:
-        yield connection
+        yield connection, names_of(connection).to_quote
 
 
 @settings(deadline=None)
 @given(table=ANY_NAME, column=ANY_NAME)
-def test_each_completion_is_sql(memory: duckdb.DuckDBPyConnection, table: str, column: str) -> None:
-    memory.execute(f"CREATE TABLE {quoted(table)} AS SELECT 7 AS {quoted(column)}")
-    names = Names((), {table: (column,)}, (), names_of(memory).to_quote)
+def test_each_completion_is_sql(
+    memory: tuple[duckdb.DuckDBPyConnection, frozenset[str]], table: str, column: str
+) -> None:
+    connection, to_quote = memory
+    connection.execute(f"CREATE TABLE {quoted(table)} AS SELECT 7 AS {quoted(column)}")
+    names = Names((), {table: (column,)}, (), to_quote)
     try:
         for typed in ('"', table[:1]):
             for written, _ in names.completions(f"from {typed}"):
                 query = f"select {names.written(column)} from {written}"
-                assert memory.execute(query).fetchall() == [(7,)]
+                assert connection.execute(query).fetchall() == [(7,)]
     finally:
-        memory.execute(f"DROP TABLE {quoted(table)}")
+        connection.execute(f"DROP TABLE {quoted(table)}")
 
 
 def test_keywords_are_quoted() -> None:
