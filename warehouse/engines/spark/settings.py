@@ -5,6 +5,11 @@ SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.decimalOperations.allowPrecisionLoss": "false",  # no digit is rounded away
     "spark.sql.legacy.charVarcharAsString": "true",  # no text is padded with blanks
+    # A cluster may have other defaults for all sessions.
+    "spark.sql.caseSensitive": "false",
+    "spark.sql.variable.substitute": "false",
+    "spark.sql.mapKeyDedupPolicy": "EXCEPTION",
+    "spark.sql.legacy.sizeOfNull": "false",
     # Errors are told by one line; Spark's logs have the rest.
     "spark.sql.connect.serverStacktrace.enabled": "false",
     "spark.sql.pyspark.jvmStacktrace.enabled": "false",

@@ -80,7 +80,7 @@ RULES = (
         "avg(INT|HUGEINT)",
         _average,
         "Spark's avg rounds otherwise.",
-        probes=("avg(i)", "avg(ti)", "avg(k) filter (bo)", "avg(distinct si)", "avg(b)", "avg(u)"),
+        probes=("avg(i)", "avg(si)", "avg(k) filter (bo)", "avg(distinct si)", "avg(b)", "avg(u)"),
     ),
     refuse(
         "avg(DECIMAL)",
@@ -92,12 +92,12 @@ RULES = (
     Rule(
         f"min({_FLAT})",
         "MIN({0}){over}",
-        probes=("min(s)", "min(f)", "min(ts)", "min(d)", "min(u)", "min(bo)", "min(bl)"),
+        probes=("min(s)", "min(f + 0)", "min(ts)", "min(d)", "min(u)", "min(bo)", "min(bl)"),
     ),
     Rule(
         f"max({_FLAT})",
         "MAX({0}){over}",
-        probes=("max(s)", "max(f)", "max(tz)", "max(dt)", "max(uu)"),
+        probes=("max(s)", "max(f + 0)", "max(tz)", "max(dt)", "max(uu)"),
     ),
     Rule("bool_and(BOOLEAN)", "BOOL_AND({0}){over}", probes=("bool_and(bo)",)),
     Rule("bool_or(BOOLEAN)", "BOOL_OR({0}){over}", probes=("bool_or(bo)", "bool_or(i > 0)")),

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from warehouse.engines.refusal import Refusal
 from warehouse.engines.spark import literals
-from warehouse.engines.spark.rule import Call, Rule, refuse
+from warehouse.engines.spark.rule import Call, Rule
+from warehouse.engines.spark.rules.letters import LOWER, mapped
 from warehouse.engines.spark.rules.patterns import spark_pattern, spark_replacement
 
 
@@ -16,6 +17,16 @@ def _like(call: Call) -> str:
         return "CAST(NULL AS BOOLEAN)"
     # DuckDB's LIKE has no escape character unless it is told one; Spark's has the backslash.
     return f"({call.args[0]} LIKE {literals.text(pattern.replace(chr(92), chr(92) * 2))})"
+
+
+def _like_in_any_case(call: Call) -> str:
+    """DuckDB compares both in small letters."""
+    pattern = call.constant(1, "Write a constant pattern.")
+    if pattern is None:
+        return "CAST(NULL AS BOOLEAN)"
+    small = mapped("LOWER", LOWER)
+    escaped = literals.text(pattern.replace("\\", "\\\\"))
+    return f"({once(call.args[:1], small)} LIKE {small.format(escaped)})"
 
 
 def _not(write: Callable[[Call], str]) -> Callable[[Call], str]:
@@ -92,14 +103,23 @@ RULES = (
         "Spark's LIKE escapes with the backslash.",
         probes=("s not like '%e%'",),
     ),
-    *(
-        refuse(
-            f"{name}(VARCHAR, VARCHAR)",
-            "Spark folds the case of some letters otherwise.",
-            "Write lower(x) like '…'.",
-            (probe,),
-        )
-        for name, probe in (("~~*", "s ilike '%COMPLETED%'"), ("!~~*", "s not ilike 'A%'"))
+    Rule(
+        "~~*(VARCHAR, VARCHAR)",
+        _like_in_any_case,
+        "Spark folds the case of some letters otherwise.",
+        probes=(
+            "s ilike '%COMPLETED%'",
+            "s ilike '%ÄRGER%'",
+            "s ilike 'i%'",
+            "s ilike '%Σ'",
+            "s ilike '_'",
+        ),
+    ),
+    Rule(
+        "!~~*(VARCHAR, VARCHAR)",
+        _not(_like_in_any_case),
+        "Spark folds the case of some letters otherwise.",
+        probes=("s not ilike 'A%'",),
     ),
     *(
         Rule(f"{name}(VARCHAR, VARCHAR)", "STARTSWITH({0}, {1})", probes=(probe,))
