@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from warehouse.engines.refusal import Refusal
 from warehouse.engines.spark import literals
-from warehouse.engines.spark.rule import Call, Rule
+from warehouse.engines.spark.rule import Call, Rule, once
 from warehouse.engines.spark.rules.letters import LOWER, mapped
 from warehouse.engines.spark.rules.patterns import spark_pattern, spark_replacement
 
