@@ -71,6 +71,15 @@ SAME = {
     "from t group by g",
     "window of a window": "select k, x - lag(x) over (order by k) from "
     "(select k, sum(si) over (order by k) as x from t)",
+    "range of days": "select k, count(*) over (order by dt range between interval 7 day preceding "
+    "and current row) from t where dt between '1000-01-01' and '9000-01-01' or dt is null",
+    "range of hours": "select k, max(k) over (partition by bo order by ts desc range between "
+    "interval 2 hour preceding and interval 90 minute following) from t "
+    "where ts between '1000-01-01' and '9000-01-01'",
+    "range of numbers": "select k, sum(si) over (order by k range between 2 preceding "
+    "and 3 following) from t",
+    "range of numbers, downwards": "select k, count(*) over (partition by g order by si desc range "
+    "between 5 preceding and current row) from t where si between -999 and 999 or si is null",
     # orders and limits
     "order asc": "select i from t order by i, k",
     "order desc": "select i from t order by i desc, k",
@@ -177,11 +186,10 @@ REFUSED = {
     "distinct on without order": "select distinct on (g) g, k from t",
     "row_number without order": "select k, row_number() over () from t",
     "rank without order": "select k, rank() over (partition by g) from t",
-    "range of days": "select k, count(*) over (order by dt range between interval 7 day preceding "
+    "range of months": "select k, count(*) over (order by dt range between interval 1 month "
+    "preceding and current row) from t",
+    "range of decimals": "select k, sum(i) over (order by d range between 2 preceding "
     "and current row) from t",
-    "range of numbers": "select k, sum(i) over (order by k range between 2 preceding "
-    "and current row) "
-    "from t",
     "groups": "select k, sum(i) over (order by k groups between 1 preceding and "
     "current row) from t",
     "exclude": "select k, sum(i) over (order by k rows between 1 preceding and current row "

@@ -17,6 +17,8 @@ TABLES = {"t": COLUMNS}
         ("-- Ü\nselect g,\n  stddev(k) as x\nfrom t group by g", 3, "stddev(k)", "DuckDB"),
         ("select k,\n\n ln(k + 1) as x from t", 3, "ln(k + 1)", "DuckDB"),
         ("select 'ö' as o,\n s::int as x from t", 2, "::int", "source"),
+        ("select k,\ncount(distinct i) over () as n from t", 2, "count(distinct i)", "GROUP BY"),
+        ("select k,\n dense_rank() over () as n from t", 2, "dense_rank()", "ORDER BY"),
         ("select k from t\nlimit 3", 2, "limit", "ORDER BY"),
         ("select list(s)\nfrom t", 1, "list(s)", "order by"),
         ("select k\nfrom t a asof join t b using (k)", 2, "asof join", "qualify"),

@@ -86,6 +86,10 @@ def check_names(names: Iterable[str], what: str) -> None:
             )
 
 
+_WRITTEN = {"count_star": "count", "rank_dense": "dense_rank", "cast": "", "case": "case"}
+"""How users write what has another name in DuckDB's plans."""
+
+
 def _found(sql: str, refusal: Refusal) -> tuple[str, int]:
     """Return the construct as the user wrote it, and its line.
 
@@ -99,6 +103,7 @@ def _found(sql: str, refusal: Refusal) -> tuple[str, int]:
         construct = written[first : first + length].decode(errors="replace")
         return construct, written[:first].count(b"\n") + 1
     name = refusal.name if isinstance(refusal, Unknown) else refusal.construct
+    name = _WRITTEN.get(name, name)
     plain = re.sub(r"--[^\n]*", lambda comment: " " * len(comment[0]), sql)
     found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", plain, re.IGNORECASE) if name else None
     if found is None:

@@ -21,6 +21,7 @@ from warehouse.engines.spark.expression import (
 )
 from warehouse.engines.spark.rule import Call, constant
 from warehouse.engines.spark.rules import RULES
+from warehouse.engines.spark.rules.times import interval
 from warehouse.engines.spark.types import class_of, field_names
 
 Columns = Sequence[str | None]
@@ -33,6 +34,7 @@ _BOUNDS = {
     "EXPR_PRECEDING": "{} PRECEDING",
     "EXPR_FOLLOWING": "{} FOLLOWING",
 }
+_MICROS_A_DAY = 86_400_000_000
 _WITHOUT_FRAME = (
     *("row_number", "rank", "rank_dense", "dense_rank", "percent_rank", "cume_dist", "ntile"),
     *("lag", "lead"),
@@ -122,7 +124,9 @@ def _window(node: Node, frame: Frame, columns: Columns) -> str:
     if frame.partitions:
         by = ", ".join(write(one, columns) for one in frame.partitions)
         parts.append(f"PARTITION BY {by}")
-    if frame.orders:
+    if any(by and bound.endswith("_RANGE") for bound, by in _bounds(frame)):
+        parts.append(f"ORDER BY {_counted_key(frame, columns)}")
+    elif frame.orders:
         parts.append(f"ORDER BY {order_by(frame.orders, columns)}")
     elif node.name in _WITHOUT_FRAME or _within_rows(frame):
         raise Refusal(
@@ -142,7 +146,7 @@ def _within_rows(frame: Frame) -> bool:
 def _frame(frame: Frame) -> str:
     units = set()
     bounds = []
-    for bound, by in ((frame.start, frame.start_by), (frame.end, frame.end_by)):
+    for bound, by in _bounds(frame):
         kind, _, unit = bound.rpartition("_")
         if bound in ("UNBOUNDED_PRECEDING", "UNBOUNDED_FOLLOWING"):
             kind, unit = bound, ""
@@ -159,13 +163,56 @@ def _frame(frame: Frame) -> str:
 def _offset(unit: str, by: Node | None) -> str:
     if by is None:
         return ""
-    held = constant(by) if unit == "ROWS" else None
+    if unit == "RANGE":
+        return f"{_distance(by)}L"
+    held = constant(by)
     if not isinstance(held, str) or not held.isdigit() or int(held) >= 2**31:
         raise Refusal(
-            "Spark's windows take a whole number of ROWS alone.",
-            "Write ROWS BETWEEN n PRECEDING AND m FOLLOWING, or join the table with itself.",
+            "Spark's windows take a constant number of rows.",
+            "Write ROWS BETWEEN 7 PRECEDING AND CURRENT ROW.",
         )
     return held
+
+
+def _bounds(frame: Frame) -> tuple[tuple[str, Node | None], tuple[str, Node | None]]:
+    return (frame.start, frame.start_by), (frame.end, frame.end_by)
+
+
+def _distance(by: Node) -> int:
+    """Return how far a bound of RANGE is from the row: in the unit of `_counted_key`.
+
+    DuckDB's plan holds the value at the bound: the key of the row, minus or plus a constant.
+    """
+    offset = by.children[1] if by.name in ("+", "-") and len(by.children) == 2 else by
+    if offset.type == "INTERVAL":
+        months, days, micros = interval(offset)
+        found = None if months else days * _MICROS_A_DAY + micros
+    else:
+        held = constant(offset) if class_of(offset.type) == "INT" else None
+        found = int(held) if isinstance(held, str) else None
+    if found is None or not 0 <= found < 2**62:
+        raise Refusal(
+            "Spark's RANGE takes a constant whole number, or a constant interval of days or less.",
+            "Write RANGE BETWEEN INTERVAL 7 DAY PRECEDING AND CURRENT ROW, or ROWS.",
+        )
+    return found
+
+
+def _counted_key(frame: Frame, columns: Columns) -> str:
+    """Write the one key of a window with RANGE as a BIGINT: a time as its microseconds."""
+    (order,) = frame.orders
+    written = {
+        "INT": "CAST({} AS BIGINT)",
+        "TIMESTAMP": "UNIX_MICROS(CAST({} AS TIMESTAMP))",
+        "TIMESTAMPTZ": "UNIX_MICROS({})",
+    }.get(class_of(order.key.type))
+    if written is None:
+        raise Refusal(
+            "Spark's RANGE takes whole numbers and times alone.", "Write ROWS, or cast the key."
+        )
+    direction = "DESC" if order.descending else "ASC"
+    nulls = "FIRST" if order.nulls_first else "LAST"
+    return f"{written.format(write(order.key, columns))} {direction} NULLS {nulls}"
 
 
 def order_by(orders: Iterable[Order], columns: Columns) -> str:
