@@ -8,7 +8,7 @@ type: as text they arrive as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,7 +108,7 @@ def stored_columns(
 
 def _stored(table: str, name: str, type_: DuckDBPyType) -> StoredColumn:
     try:
-        target = _target(type_)
+        target = cast_target(type_, _target)
     except _UnknownTypeError as error:
         raise WarehouseError(
             f"{table}.{name} is {type_}, and Parquet as Spark reads it has nothing that holds "
@@ -132,21 +132,32 @@ class _UnknownTypeError(Exception):
     """A type of which nothing is known; its text is the type."""
 
 
-def _target(type_: DuckDBPyType) -> str:
-    """Return the type that a value is cast to before it goes into Parquet: often its own."""
+def cast_target(type_: DuckDBPyType, scalar: Callable[[DuckDBPyType], str]) -> str:
+    """Return the type that a value is cast to before it goes into Parquet: often its own.
+
+    Args:
+        type_: Of the value.
+        scalar: Returns it for a type that is not nested.
+    """
     inner = _inner(type_)
     match type_.id:
         case "list":
-            return f"{_target(inner['child'])}[]"
+            return f"{cast_target(inner['child'], scalar)}[]"
         case "array":
-            return f"{_target(inner['child'])}[{inner['size']}]"
+            return f"{cast_target(inner['child'], scalar)}[{inner['size']}]"
         case "struct":
-            fields = (f"{quoted(name)} {_target(one)}" for name, one in inner.items())
+            fields = (f"{quoted(name)} {cast_target(one, scalar)}" for name, one in inner.items())
             return f"STRUCT({', '.join(fields)})"
         case "map":
-            return f"MAP({_target(inner['key'])}, {_target(inner['value'])})"
-        case "varchar":
-            return "VARCHAR"  # JSON, too
+            key, value = (cast_target(inner[side], scalar) for side in ("key", "value"))
+            return f"MAP({key}, {value})"
+    return scalar(type_)
+
+
+def _target(type_: DuckDBPyType) -> str:
+    """Return the type of Parquet that holds a type which is not nested."""
+    if type_.id == "varchar":
+        return "VARCHAR"  # JSON, too
     if type_.id in _AS_THEY_ARE:
         return str(type_)
     if type_.id in _STORED:

@@ -13,6 +13,7 @@ from typing import Any
 
 from duckdb.sqltypes import DuckDBPyType
 
+from warehouse.lake.types import cast_target
 from warehouse.project.quoting import literal, quoted
 
 PARQUET = {
@@ -32,18 +33,7 @@ NUMBERS = {*_EXACT_NUMBERS, "float", "double"}
 
 def parquet_type(type_: DuckDBPyType) -> str:
     """Return the type that a value is cast to before it goes into Parquet: often its own."""
-    inner = _inner(type_)
-    match type_.id:
-        case "list":
-            return f"{parquet_type(inner['child'])}[]"
-        case "array":
-            return f"{parquet_type(inner['child'])}[{inner['size']}]"
-        case "struct":
-            fields = (f"{quoted(name)} {parquet_type(field)}" for name, field in inner.items())
-            return f"STRUCT({', '.join(fields)})"
-        case "map":
-            return f"MAP({parquet_type(inner['key'])}, {parquet_type(inner['value'])})"
-    return PARQUET.get(type_.id, str(type_))
+    return cast_target(type_, lambda scalar: PARQUET.get(scalar.id, str(scalar)))
 
 
 def parquet_value(column: str, type_: DuckDBPyType) -> str:
