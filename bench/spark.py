@@ -23,7 +23,7 @@ from warehouse.assets.source_server import server_of
 from warehouse.assets.spark_load import load_by_spark
 from warehouse.engines.engine import Engine
 from warehouse.engines.spark.cluster import Cluster, Size, find_spark, run_cluster
-from warehouse.engines.spark.session import connect
+from warehouse.engines.spark.session import connected
 from warehouse.lake.place import open_lake
 from warehouse.mysql.plan import describe
 from warehouse.project.project import load_project
@@ -121,20 +121,12 @@ def _ranges(cluster: Cluster, folder: Path) -> Iterator[tuple[int, Took]]:
     """Have the executors read the orders over so many connections."""
     source = load_project().by_name["mysql_orders"]
     for count in CONNECTIONS:
-        with closing(_Stopping(cluster.url)) as spark_:
+        with connected(cluster.url) as session:
             plan = describe(server_of(source, say), query_of(source))
             url = f"file://{folder}/read{count}"
-            load = partial(load_by_spark, spark_.session, plan, url, connections=count, say=say)
+            load = partial(load_by_spark, session, plan, url, connections=count, say=say)
             took = _timed(cluster, load)
         yield count, took
-
-
-class _Stopping:
-    def __init__(self, url: str) -> None:
-        self.session = connect(url)
-
-    def close(self) -> None:
-        self.session.stop()
 
 
 def _timed(cluster: Cluster | None, work: Callable[[], object]) -> Took:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -19,7 +18,7 @@ from warehouse.assets.source_server import server_of
 from warehouse.assets.spark_load import SparkLoad, load_by_spark
 from warehouse.assets.upstream import column_lineage
 from warehouse.console.text import counted
-from warehouse.engines.spark.session import connect
+from warehouse.engines.spark.session import connected
 from warehouse.errors import SAFE, WarehouseError
 from warehouse.lake.manifest import Column, DataFile, LakeTable
 from warehouse.lake.place import full_url
@@ -58,13 +57,14 @@ def load(
         run.run_id, lambda: LakeRun(project, run, _awaited(context, project, naming))
     )
     try:
-        yield _load(context, source, run, lake_run, naming, days)
+        result = _load(context, source, run, lake_run, naming, days)
     except Exception:
         if run.keep_going and lake_run.without(source.name):
             _publish(context, project, lake_run, naming)
         raise
     if lake_run.complete:
         _publish(context, project, lake_run, naming)
+    yield result
 
 
 def _load(
@@ -89,16 +89,16 @@ def _load(
     if days:
         check_days(plan, days.column)
     last = ledger.last_load(lake_run.books, source.name)
-    if run.automatic and last and plan.version and last.version == plan.version:
+    if run.automatic and last and _same(last, plan, days):
         lake_run.without(source.name)
         return _unchanged(context, plan, last)
     lake_run.note_position(server)
     run.say(f"Spark's executors query MySQL: {plan.named} at {server.name}.")
     began = time.monotonic()
     folder = lake_run.new_folder(source.name)
-    with closing(_Session(settings.spark)) as spark:
+    with connected(settings.spark) as session:
         done = load_by_spark(
-            spark.session,
+            session,
             plan,
             full_url(lake_run.lake, folder),
             days=days,
@@ -125,14 +125,10 @@ def _load(
     return dg.MaterializeResult(metadata=_metadata(plan, receipt, table, days, naming))
 
 
-class _Session:
-    """A session with Spark that ends with a `with`."""
-
-    def __init__(self, url: str) -> None:
-        self.session = connect(url)
-
-    def close(self) -> None:
-        self.session.stop()
+def _same(last: ledger.LastLoad, plan: Plan, days: Days | None) -> bool:
+    """Whether the same query would bring the same rows now."""
+    asked = last.query.partition("*/")[2].strip()
+    return bool(plan.version) and last.version == plan.version and asked == plan.select("", days)
 
 
 def _awaited(context: dg.AssetExecutionContext, project: Project, naming: Naming) -> set[str]:

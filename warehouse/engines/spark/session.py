@@ -98,6 +98,16 @@ def connect(url: str) -> SparkSession:
     return session
 
 
+@contextmanager
+def connected(url: str) -> Iterator[SparkSession]:
+    """Open a session for the length of a `with`, see `connect`."""
+    session = connect(url)
+    try:
+        yield session
+    finally:
+        session.stop()
+
+
 def record_batches(
     session: SparkSession, sql: str, parameters: dict[str, Any] | list[Any] | None = None
 ) -> pa.RecordBatchReader:
