@@ -85,7 +85,7 @@ def _controlled() -> None:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()=>][0-9A-Z]?", "", text)
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()][0-9A-Z]|\x1b[=>]", "", text)
 
 
 @contextmanager
