@@ -161,7 +161,7 @@ def test_killed_the_next_write_removes_it(path: Path) -> None:
     assert folders(path) == []
 
 
-def test_another_users_folder_or_a_link_is_left_alone(path: Path, tmp_path: Path) -> None:
+def test_a_link_is_left_alone(path: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     link = path.parent / ".warehouse" / f"{scratch.LEAD}link"
