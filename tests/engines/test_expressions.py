@@ -17,6 +17,8 @@ from warehouse.engines.spark.rules import TOPICS
 
 TOGETHER = 40
 """How many expressions Spark is asked at once."""
+OWN_FAILURE = "USER_RAISED_EXCEPTION"
+"""How Spark names a failure that a rule writes, such as one of a time after 9999 as text."""
 _COLUMN = re.compile(
     r"(?<![\w'\".])(" + "|".join(sorted(COLUMNS, key=len, reverse=True)) + r")\b(?!['\"(:])"
 )
@@ -99,6 +101,6 @@ def test_nested_expressions_give_the_same_answer_or_are_refused(
     wrong = {
         expression: (outcome.what, outcome.detail)
         for expression, outcome in found.items()
-        if outcome.what in (DIFFERENT, FAILED)
+        if outcome.what in (DIFFERENT, FAILED) and OWN_FAILURE not in outcome.detail
     }
     assert wrong == {}

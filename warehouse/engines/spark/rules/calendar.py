@@ -7,6 +7,7 @@ import re
 from warehouse.engines.refusal import Refusal
 from warehouse.engines.spark import literals
 from warehouse.engines.spark.rule import Call, Rule, refuse
+from warehouse.engines.spark.rules.casts import time_to_text
 
 _MICROS = "UNIX_MICROS(CAST({0} AS TIMESTAMP))"
 
@@ -77,7 +78,8 @@ def _formatted(call: Call) -> str:
         else:
             raise Refusal(f"no rule knows %{part}.", "Write %Y, %m, %d, %H, %M, %S.")
     written += _quoted(plain)
-    return f"DATE_FORMAT({call.args[0]}, {literals.text(written)})"
+    format_ = literals.text(written).replace("{", "{{").replace("}", "}}")
+    return time_to_text(call.args[0], f"DATE_FORMAT({{0}}, {format_})")
 
 
 _TODAY = "it is another one each time."
@@ -118,6 +120,7 @@ RULES = (
         probes=(
             "strftime(ts, '%Y-%m-%d %H:%M:%S')",
             "strftime(dt, '%d.%m.%Y')",
+            "strftime(dt, '{%Y}')",
             "strftime(ts, '%y%j %B %b %A %a %I %p %f %%')",
             "strftime(dt, 'it''s %Y%%')",
         ),

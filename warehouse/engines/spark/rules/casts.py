@@ -86,13 +86,21 @@ def _boolean_to_whole(call: Call) -> str:
     return f"CAST(CAST({call.args[0]} AS INT) AS {call.spark_type})"
 
 
-def _time_to_text(call: Call) -> str:
+def time_to_text(time: str, shown: str) -> str:
+    """Write a time as text, which fails outside the years that both engines show alike.
+
+    Args:
+        time: Spark's SQL.
+        shown: A template of the text.
+    """
     failing = fail(_YEARS, "STRING")
-    template = (
-        f"CASE WHEN YEAR({{0}}) NOT BETWEEN 1 AND 9999 THEN {failing} "
-        "ELSE CAST({0} AS STRING) END"
+    return once(
+        (time,), f"CASE WHEN YEAR({{0}}) NOT BETWEEN 1 AND 9999 THEN {failing} ELSE {shown} END"
     )
-    return once(call.args, template)
+
+
+def _time_to_text(call: Call) -> str:
+    return time_to_text(call.args[0], "CAST({0} AS STRING)")
 
 
 def _zoned_to_text(call: Call) -> str:
