@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.servers import launch
 from tests.servers.launch import Database
@@ -18,7 +21,7 @@ from tests.servers.loading import load, query
 from tests.servers.test_exact import make_table
 from tests.servers.test_invalid_values import JSON_OF_MARIADB
 from warehouse.assets import spark_load as spark_load_module
-from warehouse.assets.spark_load import SparkLoad, load_by_spark
+from warehouse.assets.spark_load import SparkLoad, load_by_spark, ranges
 from warehouse.engines.spark import jdbc
 from warehouse.engines.spark.cluster import JDBC_JAR
 from warehouse.engines.spark.session import connect
@@ -289,3 +292,90 @@ def test_a_mysql_that_dies(server: Database, spark: Any, tmp_path: Path) -> None
     server.start()
     loaded = spark_load(spark, server, query("SELECT * FROM many"), tmp_path / "retry")
     assert loaded.written.rows == 200_000
+
+
+def test_a_mysql_that_executors_cannot_reach(
+    server: Database, spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.run("CREATE TABLE t (id INT PRIMARY KEY)")
+    nowhere = "jdbc:mysql://127.0.0.1:1/x?permitMysqlScheme"
+    for changed in ({"password": "wrong-4711"}, {"url": nowhere}):
+        change(monkeypatch, **changed)
+        with pytest.raises(WarehouseError, match="could not read from MySQL") as error:
+            spark_load(spark, server, query("SELECT * FROM t"), tmp_path / "out")
+        assert "wrong-4711" not in str(error.value)
+    change(monkeypatch, server=("CONCAT('an', 'other')", "one"))
+    server.run("INSERT INTO t VALUES (1)")
+    with pytest.raises(WarehouseError, match="from another MySQL than this machine: another and"):
+        spark_load(spark, server, query("SELECT * FROM t"), tmp_path / "out")
+
+
+def change(monkeypatch: pytest.MonkeyPatch, **changed: Any) -> None:
+    """Have Spark told something else than is so."""
+
+    def load_changed(spark: Any, source: jdbc.JdbcSource, folder: str) -> jdbc.Written:
+        return jdbc.load(spark, replace(source, **changed), folder)
+
+    monkeypatch.setattr(spark_load_module, "load", load_changed)
+
+
+def test_a_value_that_does_not_fit_into_a_packet_is_never_null(
+    server: Database, spark: Any, tmp_path: Path
+) -> None:
+    server.run("SET GLOBAL max_allowed_packet = 64 * 1024 * 1024")
+    length = 9 * 1024 * 1024
+    server.run(
+        "CREATE TABLE t (id INT PRIMARY KEY, v LONGTEXT)",
+        f"INSERT INTO t VALUES (1, REPEAT('ü', {length})), (2, NULL)",
+    )
+    server.run("SET GLOBAL max_allowed_packet = 8 * 1024 * 1024")
+    try:
+        spark_load(spark, server, query("SELECT * FROM t"), tmp_path / "out")
+    except WarehouseError as error:
+        assert "MySQL left out values in 1 rows" in error.what
+    else:
+        found = f"SELECT id, length(v) FROM '{tmp_path}/out/*.parquet' ORDER BY id"
+        assert duckdb.execute(found).fetchall() == [(1, length), (2, None)]
+    finally:
+        server.run("SET GLOBAL max_allowed_packet = 64 * 1024 * 1024")
+
+
+def test_tls_and_compression_are_what_the_url_says(
+    mysql: Database, spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mysql.start()
+    mysql.run(
+        "DROP TABLE IF EXISTS t",
+        "CREATE TABLE t (id INT PRIMARY KEY)",
+        "INSERT INTO t VALUES (1)",
+        f"CREATE USER IF NOT EXISTS careful@'%' IDENTIFIED BY '{launch.PASSWORD}' REQUIRE SSL",
+        "GRANT SELECT ON shop.* TO careful@'%'",
+    )
+    verified = f"ssl_mode=verify_ca&ssl_ca={mysql.data}/ca.pem"
+    for number, parameters in enumerate(("ssl_mode=required&compress=true", verified)):
+        server = parse_url(f"{mysql.url(user='careful')}?{parameters}")
+        plan = describe(server, query("SELECT * FROM t"))
+        loaded = load_by_spark(spark, plan, f"file://{tmp_path}/{number}", say=print)
+        assert loaded.written.rows == 1
+    foreign = (mysql.data / "client-cert.pem").read_text()
+    properties = {"useSsl": "true", "serverSslCert": foreign}
+    change(monkeypatch, properties=properties)
+    with pytest.raises(WarehouseError, match="could not read from MySQL"):
+        load_by_spark(spark, plan, f"file://{tmp_path}/foreign", say=print)
+
+
+@pytest.mark.parametrize("part", ["socket", "cert"])
+def test_what_executors_cannot_use_is_refused(part: str) -> None:
+    server = replace(parse_url("mysql://u:p@h/d"), **{part: "/x"})  # type: ignore[arg-type]
+    with pytest.raises(WarehouseError, match="executors cannot reach MySQL at"):
+        spark_load_module._properties(server)
+
+
+@given(st.integers(-(2**63), 2**64), st.integers(0, 2**64), st.integers(2, 9), st.data())
+def test_ranges_share_all_keys(first: int, length: int, count: int, data: st.DataObject) -> None:
+    conditions = ranges(first, first + length, count)
+    assert len(conditions) <= count
+    key = data.draw(st.none() | st.integers(first - 2, first + length + 2))
+    told = [f"coalesce({one.format(key='k')}, false)::INT" for one in conditions]
+    sql = f"SELECT {' + '.join(told) or '1'} FROM (SELECT CAST(? AS DECIMAL(38,0)) AS k)"
+    assert duckdb.execute(sql, [None if key is None else str(key)]).fetchall() == [(1,)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 
 import click
 
@@ -47,13 +48,11 @@ def spark(port: int, workers: int, cores: int, memory: int) -> None:
         from warehouse.engines.spark.cluster import find_spark, run_cluster
         from warehouse.settings import load_settings
 
-        # A shell lets what it starts in the background ignore Ctrl-C.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, _end)
+        look = _heed_signals()
         progress.begin_to_narrate()
         folder = load_settings().path.absolute().parent / ".spark"
         size = Size(workers, cores, memory)
-        with run_cluster(find_spark(), folder, port, size, progress.narrate) as cluster:
+        with run_cluster(find_spark(), folder, port, size, progress.narrate, look) as cluster:
             click.echo(f"WAREHOUSE_SPARK={cluster.url}")
             click.echo(
                 "It runs until Ctrl-C. Put the line above into .env, or in front of a command in "
@@ -64,5 +63,20 @@ def spark(port: int, workers: int, cores: int, memory: int) -> None:
             cluster.wait()
 
 
-def _end(*_: object) -> None:
-    sys.exit(0)
+def _heed_signals() -> Callable[[], None]:
+    """Note signals, and return what raises an error after one.
+
+    An error that a signal raises anywhere could fall into the start of a process, which nobody
+    would end then. And a second signal must not end the ending.
+    """
+    noted: list[int] = []
+
+    def look() -> None:
+        if signal.SIGINT in noted:
+            raise KeyboardInterrupt
+        if noted:
+            sys.exit(0)
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, lambda number, _: noted.append(number))
+    return look

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -90,11 +90,13 @@ class Cluster:
     Attributes:
         port: That of its Connect server.
         folder: Holds everything that it writes.
+        look: Called while it is waited for; may raise an error that ends it.
         processes: By the names of their logs.
     """
 
     port: int
     folder: Path
+    look: Callable[[], None] = lambda: None
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -112,6 +114,7 @@ class Cluster:
         Raises:
             WarehouseError: one of them ended; names its log.
         """
+        self.look()
         for name, process in self.processes.items():
             if process.poll() is not None:
                 raise WarehouseError(
@@ -132,14 +135,25 @@ class Cluster:
             time.sleep(_TICK_SECONDS)
 
     def stop(self) -> None:
-        """End all its processes: the last one that started first, as it needs those before it."""
-        for process in reversed(self.processes.values()):
-            _stop(process)
+        """End all its processes, within `STOP_SECONDS` and by force after that."""
+        for process in self.processes.values():
+            process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in self.processes.values():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0, deadline - time.monotonic()))
+            process.kill()
+            process.wait()
 
 
 @contextmanager
 def run_cluster(
-    spark_home: Path, folder: Path, port: int, size: Size, say: Callable[[str], None]
+    spark_home: Path,
+    folder: Path,
+    port: int,
+    size: Size,
+    say: Callable[[str], None],
+    look: Callable[[], None] = lambda: None,
 ) -> Iterator[Cluster]:
     """Run a cluster for the length of a `with`. The thread that calls this must outlive it.
 
@@ -150,6 +164,7 @@ def run_cluster(
         port: Of its Connect server; 0 takes a free one.
         size: How large it is.
         say: Told what happens.
+        look: Called while it is waited for; may raise an error that ends it.
 
     Raises:
         WarehouseError: Java is missing or too old, the port is taken, or a process did not start.
@@ -160,7 +175,7 @@ def run_cluster(
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("conf", "work", "tmp"):
         (folder / part).mkdir(parents=True)
-    cluster = Cluster(port, folder)
+    cluster = Cluster(port, folder, look)
     try:
         _start(cluster, spark_home, size, say)
         yield cluster
@@ -360,15 +375,6 @@ def _wait(cluster: Cluster, name: str, ready: Callable[[], bool]) -> None:
                 todo=f"Its log: {cluster.log(name)}",
             )
         time.sleep(_TICK_SECONDS)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _by_signal(code: int) -> str:

@@ -51,8 +51,8 @@ class JdbcSource:
 
     Attributes:
         name: How people call it.
-        url: For JDBC, without account.
-        properties: Of the driver.
+        url: For JDBC, without account, with one parameter at least.
+        properties: Further parameters, for the driver.
         session: The statement that makes a session ours.
         server: SQL that tells one server from another, and its value where the plan was made.
         query: What stands behind FROM, with its conditions.
@@ -137,15 +137,16 @@ def _read(session: SparkSession, source: JdbcSource) -> Any:
         "password": source.password,
         "sessionInitStatement": source.session,
         "fetchsize": str(FETCH_ROWS),
-        **source.properties,
     }
+    # Of an option Spark Connect keeps only small letters, and the driver drops what it knows not.
+    url = "&".join([source.url, *(f"{name}={value}" for name, value in source.properties.items())])
     reader = session.read.options(**options)
     table = _wire(source)
     if not source.ranges:
-        return reader.format("jdbc").option("url", source.url).option("dbtable", table).load()
+        return reader.format("jdbc").option("url", url).option("dbtable", table).load()
     key = f"c{[column.name for column in source.columns].index(source.key)}"
     conditions = [one.format(key=key) for one in source.ranges]
-    return reader.jdbc(source.url, table, predicates=conditions)
+    return reader.jdbc(url, table, predicates=conditions)
 
 
 def _wire(source: JdbcSource) -> str:

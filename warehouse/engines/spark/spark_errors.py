@@ -104,10 +104,11 @@ def in_words(server: str, text: str, status: str = "") -> WarehouseError:
             todo="On Debian and Ubuntu: apt-get install libmariadb-java, and start `just spark` "
             "again. On a cluster of your own, put MariaDB's Connector/J on the class path.",
         )
-    if failure := _JDBC.search(text):
+    failure = _JDBC.search(text)
+    if failure or "[FAILED_JDBC.CONNECTION]" in text:
+        reason = quoted_from(failure[1]) if failure else "it does not let them connect."
         return WarehouseError(
-            f"The executors of Spark at {server} could not read from MySQL: "
-            f"{quoted_from(failure[1])}",
+            f"Spark at {server} could not read from MySQL: {reason}",
             safe=SAFE,
             todo="Look whether MySQL runs, and whether the executors reach it by the host and port "
             "of its URL. Then run again.",
