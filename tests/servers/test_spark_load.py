@@ -78,6 +78,8 @@ def test_every_type(server: Database, spark: Any, tmp_path: Path) -> None:
     loaded = spark_load(spark, server, query("SELECT * FROM everything"), tmp_path / "out")
     assert differing(connection, loaded, "k") == []
     assert loaded.written.rows == extraction.rows
+    stored = f"SELECT DISTINCT type FROM parquet_schema('{tmp_path}/out/*.parquet')"
+    assert ("INT96",) not in duckdb.execute(stored).fetchall()
     assert loaded.written.invalid == {
         name: len(values.invalid) for name, values in columns.items() if values.invalid
     }
@@ -199,19 +201,21 @@ def test_a_mixture_is_thrown_away(
 ) -> None:
     """Each transaction keeps the total, so ranges that saw different instants would differ."""
     ((total,),) = logging_server.run("SELECT SUM(amount) FROM many")
-    stop = threading.Event()
+    stop, moved = threading.Event(), threading.Event()
 
     def move() -> None:
         moving = "UPDATE many SET amount = amount + IF(n = 1, -1, 1) WHERE n IN (1, 99998)"
         with closing(logging_server.admin("shop")) as connection, connection.cursor() as cursor:
             while not stop.is_set():
                 cursor.execute(moving)
+                moved.set()
 
     writer = threading.Thread(target=move)
 
     def load_under_fire(*arguments: Any) -> Any:
         if not writer.ident:
             writer.start()
+        assert moved.wait(30)
         return jdbc.load(*arguments)
 
     monkeypatch.setattr(spark_load_module, "load", load_under_fire)
