@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -38,7 +39,10 @@ pytest.importorskip("pyspark")
 def spark(spark_url: str) -> Iterator[Any]:
     """A session that these tests share."""
     if not JDBC_JAR.exists():
-        pytest.skip(f"no {JDBC_JAR}: apt-get install libmariadb-java")
+        why = f"no {JDBC_JAR}: apt-get install libmariadb-java"
+        if os.environ.get("REQUIRE_SERVERS") == "1":
+            pytest.fail(f"REQUIRE_SERVERS=1, and {why}")
+        pytest.skip(why)
     session = connect(spark_url)
     yield session
     session.stop()

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import uuid
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -264,6 +265,8 @@ def _silence() -> None:
     """Keep Spark's client from writing errors on stderr: they are raised as well."""
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(name).disabled = True
+    # Its threads say so, too, when a server is gone.
+    warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]")
 
 
 def _deadlines(channel: DefaultChannelBuilder) -> Any:
