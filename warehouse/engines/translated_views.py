@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from warehouse.engines.refusal import Refused
 from warehouse.engines.spark.translate import Translated, translate
+from warehouse.project.project import BOOKKEEPING
 from warehouse.project.view_files import View
 
 Tables = Mapping[str, Mapping[str, str]]
@@ -75,7 +76,11 @@ def _translate(view: View, tables: Tables, views: Mapping[str, Outcome]) -> Outc
             return Outcome(view, refused=Refused(view.at(1), "", why, f"Correct {name} first."))
         if name not in tables:
             why = f"it reads {name}, which the warehouse does not hold yet."
-            todo = f"Build it with `just materialize {name}`."
+            todo = (
+                "It comes with the first load."
+                if name in BOOKKEEPING
+                else f"Build it with `just materialize {name}`."
+            )
             return Outcome(view, refused=Refused(view.at(1), "", why, todo))
     try:
         return Outcome(view, translate(view.sql, tables, view.at))
