@@ -8,7 +8,7 @@ depth, are what they were made of; after that the view is computed until it is k
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from warehouse.engines.spark.session import name_in, quote
@@ -22,8 +22,20 @@ if TYPE_CHECKING:
 MARK = "view "
 """What the identity of a kept view's files begins with."""
 
-POSITION = "position_in_view"
-"""The column of a kept view's files that says in which order its rows come."""
+_POSITION = "position_in_view"
+
+
+def position(columns: Iterable[str]) -> str:
+    """Return the column of a kept view's files that says in which order its rows come.
+
+    Args:
+        columns: Of the view; none of them has that name.
+    """
+    taken = {column.lower() for column in columns}
+    found = _POSITION
+    while found in taken:
+        found += "_"
+    return found
 
 
 def is_kept(view: View) -> bool:
@@ -61,7 +73,7 @@ def current(manifest: Manifest, views: Iterable[View]) -> dict[str, LakeTable]:
     return {**tables, **kept}
 
 
-def write(session: SparkSession, name: str, columns: Iterable[str], folder: str) -> None:
+def write(session: SparkSession, name: str, columns: Collection[str], folder: str) -> None:
     """Have the executors compute a view and write its rows.
 
     Args:
@@ -78,7 +90,7 @@ def write(session: SparkSession, name: str, columns: Iterable[str], folder: str)
     with plain_errors(name_in(session)):
         rows = session.sql(f"SELECT {', '.join(map(quote, columns))} FROM {quote(name)}")
         # It grows with the row in the order of the view.
-        placed = rows.withColumn(POSITION, monotonically_increasing_id())
+        placed = rows.withColumn(position(columns), monotonically_increasing_id())
         placed.write.option("compression", "zstd").mode("error").parquet(folder)
 
 

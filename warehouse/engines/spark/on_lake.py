@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from warehouse.engines.spark.engine import ParquetTable, SparkEngine
-from warehouse.engines.spark.kept_views import POSITION, current
+from warehouse.engines.spark.kept_views import current, position
 from warehouse.engines.spark.session import connect
 from warehouse.errors import WarehouseError
 from warehouse.lake.manifest import Manifest
@@ -59,7 +59,7 @@ def engine_on(settings: Settings, lake: Lake, manifest: Manifest) -> SparkEngine
         name: ParquetTable(
             {column.name: column.type for column in table.columns},
             [full_url(lake, file.path) for file in table.files],
-            POSITION if name in ordered else "",
+            position(column.name for column in table.columns) if name in ordered else "",
         )
         for name, table in current(manifest, views).items()
     }
