@@ -17,6 +17,7 @@ MOVING = "{} over (order by k rows between 5 preceding and current row)"
 """What makes a window function of an aggregate."""
 REFUSED_IN_PART = {
     "f::float",
+    "i::float",
     "avg(b)",
     "avg(u)",
     "regexp_replace(s, '[aeiou]', '_')",

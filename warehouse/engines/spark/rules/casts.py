@@ -68,6 +68,13 @@ def _rounded_to_unsigned(call: Call) -> str:
     return unsigned(f"CAST(ROUND({call.args[0]}) AS DECIMAL(38,0))", call.type, call.spark_type)
 
 
+def _whole_to_float(call: Call) -> str:
+    if call.type == "FLOAT" and call.type_of(0) not in ("TINYINT", "SMALLINT"):
+        # Spark takes the cast to FLOAT out of one to DOUBLE around it, as if it lost nothing.
+        raise Refusal("Spark does not always round to FLOAT.", "Cast to DOUBLE.")
+    return f"CAST({call.args[0]} AS {call.spark_type})"
+
+
 def _float_to_float(call: Call) -> str:
     if call.type != "DOUBLE":
         raise Refusal("Spark makes infinite what is too large for FLOAT.", "Keep it DOUBLE.")
@@ -168,8 +175,8 @@ RULES = (
     ),
     Rule(
         "cast(INT) -> FLOAT",
-        "CAST({0} AS {type})",
-        probes=("i::double", "b::double", "b::float", "i::float"),
+        _whole_to_float,
+        probes=("i::double", "b::double", "ti::float", "si::float", "i::float"),
     ),
     Rule(
         "cast(UINT|HUGEINT|DECIMAL) -> FLOAT",
