@@ -19,7 +19,8 @@ from tests import spark_server
 from tests.conftest import WarehouseEnv
 from warehouse.cli import main
 from warehouse.engines.spark import cluster as clusters
-from warehouse.engines.spark.cluster import check_java, find_spark
+from warehouse.engines.spark import installed
+from warehouse.engines.spark.installed import check_java, find_spark
 from warehouse.engines.spark.session import connect, record_batches
 from warehouse.errors import WarehouseError
 from warehouse.settings import ROOT
@@ -178,7 +179,7 @@ def test_a_missing_spark_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     with pytest.raises(WarehouseError, match="there is no Spark in that folder"):
         find_spark()
     monkeypatch.delenv("SPARK_HOME")
-    monkeypatch.setattr(clusters, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(installed, "REPOSITORY", tmp_path)
     with pytest.raises(WarehouseError, match="Spark is not installed here") as missing:
         find_spark()
     assert "just spark" in missing.value.todo

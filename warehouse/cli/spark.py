@@ -45,7 +45,8 @@ def spark(port: int, workers: int, cores: int, memory: int) -> None:
     """
     with errors_for_people():
         from warehouse.console import progress
-        from warehouse.engines.spark.cluster import find_spark, run_cluster
+        from warehouse.engines.spark.cluster import run_cluster
+        from warehouse.engines.spark.installed import find_spark
         from warehouse.settings import load_settings
 
         look = _heed_signals()

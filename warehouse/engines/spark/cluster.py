@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import shutil
 import signal
 import socket
@@ -24,23 +23,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from warehouse.engines.spark.installed import check_java
 from warehouse.errors import WarehouseError
-from warehouse.settings import REPOSITORY
 
 HOST = "127.0.0.1"
 CONNECT_PORT = 15002
 """Spark Connect's own: https://spark.apache.org/docs/latest/spark-connect-overview.html"""
 START_SECONDS = 120
 STOP_SECONDS = 10
-JAVA_RELEASE = 17
-"""The oldest that Spark 4 runs on."""
 JDBC_JAR = Path("/usr/share/java/mariadb-java-client.jar")
 """Where Debian's libmariadb-java puts MariaDB's driver."""
 
 _CONNECT_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 _MASTER_CLASS = "org.apache.spark.deploy.master.Master"
 _WORKER_CLASS = "org.apache.spark.deploy.worker.Worker"
-_MADE = ".servers/spark/lib/python3*/site-packages/pyspark"
 _TICK_SECONDS = 0.1
 _REGISTERED = "registered with master"
 """What a worker logs: https://github.com/apache/spark, Worker.scala"""
@@ -158,7 +154,7 @@ def run_cluster(
     """Run a cluster for the length of a `with`. The thread that calls this must outlive it.
 
     Args:
-        spark_home: The folder of Spark, see `find_spark`.
+        spark_home: The folder of Spark, see `installed.find_spark`.
         folder: It writes into a folder in there that is called like its port, whose former content
             is removed. At the end that is removed, or stays with the logs if something failed.
         port: Of its Connect server; 0 takes a free one.
@@ -191,54 +187,6 @@ def run_cluster(
 def _end(cluster: Cluster) -> None:
     cluster.stop()
     shutil.rmtree(cluster.folder, ignore_errors=True)
-
-
-def find_spark() -> Path:
-    """Return the folder of Spark: `SPARK_HOME`, or that of the environment that `just spark` makes.
-
-    Raises:
-        WarehouseError: there is none.
-    """
-    named = os.environ.get("SPARK_HOME")
-    made = REPOSITORY.glob(_MADE) if REPOSITORY else ()
-    for folder in [Path(named)] if named else made:
-        if (folder / "bin" / "spark-class").is_file():
-            return folder
-    if named:
-        raise WarehouseError(
-            f"SPARK_HOME is {named}, and there is no Spark in that folder: it has no "
-            "bin/spark-class.",
-            todo="Correct it, or unset it: `just spark` then installs a Spark of its own.",
-        )
-    raise WarehouseError(
-        "Spark is not installed here.",
-        todo="`just spark` in a clone of the product installs it. Or unpack it anywhere, or "
-        "`pip install pyspark` into an environment of its own, and name its folder in SPARK_HOME.",
-    )
-
-
-def check_java() -> None:
-    """See that there is a Java that Spark runs on.
-
-    Raises:
-        WarehouseError: there is none, or it is too old.
-    """
-    todo = (
-        "On Debian and Ubuntu: apt-get install openjdk-17-jre-headless, or openjdk-21-jre-headless "
-        "where that is what there is. JAVA_HOME names another one."
-    )
-    home = os.environ.get("JAVA_HOME")
-    java = f"{home}/bin/java" if home else "java"
-    need = f"Spark needs Java {JAVA_RELEASE} or newer"
-    try:
-        answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
-    except OSError:
-        found = f"`{java}` cannot be run" if home else "none is installed"
-        raise WarehouseError(f"{need}, and {found}.", todo=todo) from None
-    release = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
-    if release is None or int(release[1]) < JAVA_RELEASE:
-        found = f"Java {release[1]}" if release else "none that tells its version"
-        raise WarehouseError(f"{need}, and `{java}` is {found}.", todo=todo)
 
 
 def _take_port(port: int) -> int:
