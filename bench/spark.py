@@ -22,7 +22,8 @@ from warehouse.assets.source_queries import query_of
 from warehouse.assets.source_server import server_of
 from warehouse.assets.spark_load import load_by_spark
 from warehouse.engines.engine import Engine
-from warehouse.engines.spark.cluster import Cluster, Size, run_cluster
+from warehouse.engines.spark.cluster import Cluster, run_cluster
+from warehouse.engines.spark.cluster_settings import Size
 from warehouse.engines.spark.installed import find_spark
 from warehouse.engines.spark.session import connected
 from warehouse.lake.place import open_lake

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from warehouse.engines.spark.cluster import Cluster, Size, run_cluster
+from warehouse.engines.spark.cluster import Cluster, run_cluster
+from warehouse.engines.spark.cluster_settings import Size
 from warehouse.engines.spark.installed import check_java, find_spark
 from warehouse.errors import WarehouseError
 

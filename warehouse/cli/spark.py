@@ -9,7 +9,8 @@ from collections.abc import Callable
 import click
 
 from warehouse.cli.output import errors_for_people
-from warehouse.engines.spark.cluster import CONNECT_PORT, Size
+from warehouse.engines.spark.cluster import CONNECT_PORT
+from warehouse.engines.spark.cluster_settings import Size
 
 
 @click.command()

@@ -10,23 +10,22 @@ https://spark.apache.org/docs/latest/configuration.html
 from __future__ import annotations
 
 import ctypes
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from warehouse.engines.spark.cluster_settings import HOST, Size, environment_of, write_settings
 from warehouse.engines.spark.installed import check_java
 from warehouse.errors import WarehouseError
 
-HOST = "127.0.0.1"
 CONNECT_PORT = 15002
 """Spark Connect's own: https://spark.apache.org/docs/latest/spark-connect-overview.html"""
 START_SECONDS = 120
@@ -40,43 +39,6 @@ _WORKER_CLASS = "org.apache.spark.deploy.worker.Worker"
 _TICK_SECONDS = 0.1
 _REGISTERED = "registered with master"
 """What a worker logs: https://github.com/apache/spark, Worker.scala"""
-
-_QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-
-_LOG_SETTINGS = """\
-rootLogger.level = warn
-rootLogger.appenderRef.stderr.ref = stderr
-appender.stderr.type = Console
-appender.stderr.name = stderr
-appender.stderr.target = SYSTEM_ERR
-appender.stderr.layout.type = PatternLayout
-appender.stderr.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %p %c{1}: %m%n%ex
-logger.deploy.name = org.apache.spark.deploy
-logger.deploy.level = info
-"""
-
-
-@dataclass(frozen=True)
-class Size:
-    """How large a cluster is.
-
-    Attributes:
-        workers: How many; each runs one executor, in a process of its own.
-        cores: Of each worker.
-        memory: Of each worker, in MB.
-    """
-
-    workers: int = 2
-    cores: int = 1
-    memory: int = 2048
-
-    @property
-    def words(self) -> str:
-        """The same for people."""
-        each = f"{self.cores} core{'s' * (self.cores != 1)} and {self.memory:,} MB"
-        if self.workers == 1:
-            return f"1 worker with {each}"
-        return f"{self.workers} workers with {each} each"
 
 
 @dataclass
@@ -212,10 +174,10 @@ def _start(cluster: Cluster, spark_home: Path, size: Size, say: Callable[[str], 
     say(f"Starting Spark on {HOST}: a master, {size.words}, and a Connect server ...")
     began = time.monotonic()
     jdbc = JDBC_JAR if JDBC_JAR.is_file() else None
-    _write_settings(cluster, size, jdbc)
+    write_settings(cluster.folder, cluster.port, size, jdbc)
     master_port = _take_port(0)
     master = f"spark://{HOST}:{master_port}"
-    environment = _environment(cluster.folder, spark_home)
+    environment = environment_of(cluster.folder, spark_home)
     spark_class = str(spark_home / "bin" / "spark-class")
 
     def launch(name: str, *arguments: str) -> None:
@@ -251,52 +213,6 @@ def _start(cluster: Cluster, spark_home: Path, size: Size, say: Callable[[str], 
             "Spark can read Parquet, and not MySQL: it has no driver for that. On Debian and "
             "Ubuntu: apt-get install libmariadb-java"
         )
-
-
-def _write_settings(cluster: Cluster, size: Size, jdbc: Path | None) -> None:
-    """Write Spark's settings into a file: what stands on a command line everybody can read."""
-    settings: dict[str, object] = {
-        "spark.app.name": "warehouse",
-        "spark.driver.host": HOST,
-        "spark.driver.bindAddress": HOST,
-        "spark.connect.grpc.binding.address": HOST,
-        "spark.connect.grpc.binding.port": cluster.port,
-        "spark.executor.cores": size.cores,
-        "spark.executor.memory": f"{size.memory}m",
-        # 200 tasks, the default, are for a large cluster.
-        "spark.sql.shuffle.partitions": 2 * size.workers * size.cores,
-        # A stopped query stops: the executor of a task that does not heed it is started again.
-        "spark.task.reaper.enabled": "true",
-        "spark.task.reaper.pollingInterval": "2s",
-        "spark.task.reaper.killTimeout": "10s",
-        "spark.ui.enabled": "false",
-        "spark.eventLog.enabled": "false",
-        "spark.sql.catalogImplementation": "in-memory",
-        "spark.sql.warehouse.dir": f"file:{cluster.folder}/tables",
-    }
-    if jdbc:
-        settings |= {f"spark.{side}.extraClassPath": jdbc for side in ("driver", "executor")}
-    text = "".join(f"{name} {value}\n" for name, value in settings.items())
-    (cluster.folder / "conf" / "spark-defaults.conf").write_text(text)
-    (cluster.folder / "conf" / "log4j2.properties").write_text(_LOG_SETTINGS)
-
-
-def _environment(folder: Path, spark_home: Path) -> Mapping[str, str]:
-    """Return the environment of Spark's processes, without what other Sparks set in it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
-    return kept | {
-        "SPARK_HOME": str(spark_home),
-        "SPARK_CONF_DIR": str(folder / "conf"),
-        "SPARK_LOCAL_DIRS": str(folder / "tmp"),
-        # The name of this machine need not resolve, and its address is nobody's business.
-        "SPARK_LOCAL_IP": HOST,
-        "SPARK_LOCAL_HOSTNAME": HOST,
-        "SPARK_DAEMON_MEMORY": "512m",
-        # Master and workers do little: to start soon is all.
-        "SPARK_DAEMON_JAVA_OPTS": _QUICK_START,
-        "SPARK_LAUNCHER_OPTS": _QUICK_START,
-        "JDK_JAVA_OPTIONS": f'"-Djava.io.tmpdir={folder}/tmp" -XX:-UsePerfData',
-    }
 
 
 def _registered(log: Path) -> bool:
