@@ -56,6 +56,14 @@ def write_settings(folder: Path, port: int, size: Size, jdbc: Path | None) -> No
         "spark.connect.grpc.binding.port": port,
         "spark.executor.cores": size.cores,
         "spark.executor.memory": f"{size.memory}m",
+        # The Connect server holds results until they are read. One that is too large fails with a
+        # sentence; and a server without memory ends, where it would leave its clients waiting.
+        "spark.driver.memory": f"{size.memory}m",
+        "spark.driver.maxResultSize": f"{size.memory // 2}m",
+        "spark.driver.extraJavaOptions": "-XX:+ExitOnOutOfMemoryError",
+        # An executor sends a partition when it has all of it.
+        "spark.sql.files.maxPartitionBytes": "32m",
+        "spark.sql.files.openCostInBytes": "1m",  # a table with days has many small files
         # 200 tasks, the default, are for a large cluster.
         "spark.sql.shuffle.partitions": 2 * size.workers * size.cores,
         # A stopped query stops: the executor of a task that does not heed it is started again.
