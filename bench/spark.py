@@ -17,10 +17,10 @@ from bench import results
 from bench.child import process_seconds
 from bench.load import HOME, Bench, bench, dry_option, patience_option, say
 from bench.results import Section
+from warehouse.assets.on_spark.read import load_by_spark
 from warehouse.assets.publication import publish_tables
 from warehouse.assets.source_queries import query_of
 from warehouse.assets.source_server import server_of
-from warehouse.assets.spark_load import load_by_spark
 from warehouse.engines.engine import Engine, catalog_of
 from warehouse.engines.spark.cluster import Cluster, run_cluster
 from warehouse.engines.spark.cluster_settings import Size

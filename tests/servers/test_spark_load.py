@@ -21,8 +21,8 @@ from tests.servers.launch import Database
 from tests.servers.loading import load, query
 from tests.servers.test_exact import make_table
 from tests.servers.test_invalid_values import JSON_OF_MARIADB
-from warehouse.assets import spark_load as spark_load_module
-from warehouse.assets.spark_load import SparkLoad, load_by_spark, ranges
+from warehouse.assets.on_spark import read as spark_load_module
+from warehouse.assets.on_spark.read import SparkLoad, load_by_spark, ranges
 from warehouse.engines.spark import jdbc
 from warehouse.engines.spark.cluster import JDBC_JAR
 from warehouse.engines.spark.session import connect

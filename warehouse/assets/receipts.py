@@ -11,19 +11,61 @@ import dagster as dg
 from warehouse.assets.naming import Naming
 from warehouse.assets.upstream import column_lineage
 from warehouse.mysql.extract import Extraction, Invalid
+from warehouse.mysql.plan import Plan
 from warehouse.mysql.undated import Outside
 from warehouse.store import ledger
 
 
 def make_receipt(run_id: str, table: str, extraction: Extraction) -> ledger.Receipt:
     """Return the receipt of a load that is over."""
-    plan = extraction.plan
-    return ledger.Receipt(
-        started_at=datetime.now(UTC) - timedelta(seconds=extraction.seconds),
-        table_name=table,
+    return receipt_of(
+        extraction.plan,
+        run_id=run_id,
+        table=table,
+        seconds=extraction.seconds,
         rows=extraction.rows,
-        seconds=round(extraction.seconds, 3),
-        bytes=extraction.bytes,
+        size=extraction.bytes,
+        query=extraction.sql,
+        invalid_dates=_counted(extraction.invalid_dates),
+        invalid_values=_counted(extraction.invalid_values),
+        first_invalid={column: invalid.first for column, invalid in extraction.invalid.items()},
+        instant=extraction.instant.words if extraction.instant else None,
+    )
+
+
+def receipt_of(
+    plan: Plan,
+    *,
+    run_id: str,
+    table: str,
+    seconds: float,
+    rows: int,
+    size: int,
+    query: str,
+    invalid_dates: Mapping[str, int],
+    invalid_values: Mapping[str, int],
+    first_invalid: Mapping[str, str],
+    instant: str | None,
+) -> ledger.Receipt:
+    """Return the receipt of a load that is over just now, see `ledger.Receipt`.
+
+    Args:
+        plan: By which it was read.
+        run_id: Of the Dagster run.
+        table: That was filled.
+        seconds: From the query to the last row.
+        rows: How many came.
+        size: In how many bytes.
+        query: The SQL.
+        invalid_dates, invalid_values, first_invalid: What became NULL, by column.
+        instant: Which instant of the source the rows show.
+    """
+    return ledger.Receipt(
+        started_at=datetime.now(UTC) - timedelta(seconds=seconds),
+        table_name=table,
+        rows=rows,
+        seconds=round(seconds, 3),
+        bytes=size,
         server=plan.server.label or None,
         host=plan.server.socket or plan.server.host,
         port=plan.server.port,
@@ -33,12 +75,12 @@ def make_receipt(run_id: str, table: str, extraction: Extraction) -> ledger.Rece
         binlog_position=plan.binlog,
         gtid=plan.gtid,
         source_version=plan.version,
-        query=extraction.sql,
-        invalid_dates=_counted(extraction.invalid_dates),
-        invalid_values=_counted(extraction.invalid_values),
-        first_invalid={column: invalid.first for column, invalid in extraction.invalid.items()},
+        query=query,
+        invalid_dates=invalid_dates,
+        invalid_values=invalid_values,
+        first_invalid=first_invalid,
         hidden_columns=plan.hidden or None,
-        instant=extraction.instant.words if extraction.instant else None,
+        instant=instant,
         run_id=run_id,
     )
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 
 from warehouse.assets.begin import Run
 from warehouse.assets.on_spark.bookkeeping import open_books, write_books
-from warehouse.assets.spark_load import AGAIN
+from warehouse.assets.on_spark.read import AGAIN
 from warehouse.engines.catalog import columns_of
 from warehouse.engines.engine import Engine, catalog_of
 from warehouse.engines.spark.on_lake import engine_on, lake_of, open_newest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -13,9 +13,10 @@ from warehouse.assets.begin import Run, attribution
 from warehouse.assets.load import run_of
 from warehouse.assets.naming import Naming
 from warehouse.assets.on_spark.lake_run import LakeRun, Loaded, lake_run_of
+from warehouse.assets.on_spark.read import SparkLoad, load_by_spark
+from warehouse.assets.receipts import receipt_of
 from warehouse.assets.source_queries import calendar_of, query_of
 from warehouse.assets.source_server import server_of
-from warehouse.assets.spark_load import SparkLoad, load_by_spark
 from warehouse.assets.upstream import column_lineage
 from warehouse.console.text import counted
 from warehouse.engines.spark.session import connected
@@ -198,28 +199,18 @@ def _receipt(
     plan = done.plan
     dated = {column.name for column in plan.columns if column.has_days}
     invalid = done.written.invalid
-    return ledger.Receipt(
-        started_at=datetime.now(UTC) - timedelta(seconds=seconds),
-        table_name=source.name,
+    return receipt_of(
+        plan,
+        run_id=run.run_id,
+        table=source.name,
+        seconds=seconds,
         rows=done.written.rows,
-        seconds=round(seconds, 3),
-        bytes=sum(file.bytes for file in done.written.files),
-        server=plan.server.label or None,
-        host=plan.server.host,
-        port=plan.server.port,
-        database=plan.server.database,
-        source_table=plan.named.strip("`"),
-        server_version=plan.server_version,
-        binlog_position=plan.binlog,
-        gtid=plan.gtid,
-        source_version=plan.version,
+        size=sum(file.bytes for file in done.written.files),
         query=plan.select(attribution(run.run_id, source), days),
         invalid_dates={name: count for name, count in invalid.items() if name in dated},
         invalid_values={name: count for name, count in invalid.items() if name not in dated},
         first_invalid={},
-        hidden_columns=plan.hidden or None,
         instant=done.instant.words,
-        run_id=run.run_id,
     )
 
 
