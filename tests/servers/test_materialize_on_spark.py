@@ -184,6 +184,15 @@ def test_a_day_is_loaded_alone(server: Database, env: WarehouseEnv) -> None:
     assert len(new) == 1
 
 
+def test_days_are_not_compared_with_another_file(env: WarehouseEnv) -> None:
+    env.source(
+        "by_day",
+        "-- days: seen_at\n-- updated: seen_at\n-- start: 2025-11-01\nselect * from `odd things`",
+    )
+    with pytest.raises(WarehouseError, match="compared with the rows in DuckDB's file"):
+        env.refresh()
+
+
 def test_a_view_that_spark_cannot_run_is_named(env: WarehouseEnv) -> None:
     write(
         env.home / "sql/analytics/odd.sql",

@@ -122,12 +122,19 @@ def compare(
         among: So many sources share the connections that a run may have.
 
     Raises:
-        WarehouseError: MySQL cannot be asked, or the source does not tell which days changed.
+        WarehouseError: MySQL cannot be asked, the source does not tell which days changed, or all
+            runs on Spark.
     """
     settings = source.settings
     assert source.days
     first, last = calendar_of(source).span
     days = all_days(first, last)
+    if settings.spark is not None:
+        raise WarehouseError(
+            "WAREHOUSE_SPARK is set, and fingerprints are compared with the rows in DuckDB's file.",
+            safe=SAFE,
+            todo=f"Name the days that changed: just materialize {source.name} --partition DAY",
+        )
     if source.updated is None:
         raise WarehouseError(
             f"{source.at()}: {source.name} has no note updated, so nothing tells which of its days "
