@@ -75,8 +75,15 @@ def _moved(sign: int, turned: bool = False) -> Callable[[Call], str]:
     return write
 
 
+_MOVED = "DATE_FROM_UNIX_DATE(UNIX_DATE({0}) {sign} {1})"
+"""Spark's DATE_ADD goes round, without an error, where the sum of the days is too large."""
+
+_DAYS_BETWEEN = "(CAST(UNIX_DATE({0}) AS BIGINT) - UNIX_DATE({1}))"
+"""Spark's DATEDIFF is an INT, and goes round as well."""
+
+
 def _days_later(call: Call) -> str:
-    return f"DATE_ADD({call.args[0]}, {call.args[1]})"
+    return _MOVED.format(*call.args, sign="+")
 
 
 def _truncated(call: Call) -> str:
@@ -90,7 +97,7 @@ def _truncated(call: Call) -> str:
 def _difference(call: Call) -> str:
     """date_diff counts the borders of a part that lie between two times."""
     part = (call.constant(0, "Write date_diff('day', x, y).") or "").lower().removesuffix("s")
-    day = "DATEDIFF({1}, {0})"
+    day = _DAYS_BETWEEN.format("{1}", "{0}")
     month = "((YEAR({1}) - YEAR({0})) * 12 + MONTH({1}) - MONTH({0}))"
     written = {
         "day": day,
@@ -116,13 +123,13 @@ def _difference(call: Call) -> str:
 
 RULES = (
     Rule("+(DATE, INT)", _days_later, probes=("dt + 1", "dt + k")),
-    Rule("+(INT, DATE)", "DATE_ADD({1}, {0})", probes=("1 + dt",)),
-    Rule("-(DATE, INT)", "DATE_SUB({0}, {1})", probes=("dt - 1", "dt - k")),
+    Rule("+(INT, DATE)", _MOVED.format("{1}", "{0}", sign="+"), probes=("1 + dt",)),
+    Rule("-(DATE, INT)", _MOVED.format("{0}", "{1}", sign="-"), probes=("dt - 1", "dt - k")),
     Rule(
         "-(DATE, DATE)",
-        "CAST(DATEDIFF({0}, {1}) AS BIGINT)",
+        _DAYS_BETWEEN,
         "Spark's is an interval.",
-        probes=("dt - date '2020-01-01'",),
+        probes=("dt - date '2020-01-01'", "date '5000-01-01' - (dt - 2146000000)"),
     ),
     Rule(
         f"+({_TIMES}, INTERVAL)",
