@@ -228,7 +228,8 @@ def test_a_diff_that_is_under_way_is_not_disturbed_either(path: Path) -> None:
         for number in range(3, 7):
             refresh(path, number, 10)
         for side, expected in (("old", 1), ("new", 2)):
-            answer = connection.sql(f"SELECT n, low, high FROM {side}.v").fetchall()
+            held = side_by_side.CATALOGS[side]
+            answer = connection.sql(f"SELECT n, low, high FROM {held}.v").fetchall()
             assert answer == [(1000, expected, expected)]
 
 
