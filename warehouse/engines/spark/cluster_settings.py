@@ -58,8 +58,8 @@ def write_settings(folder: Path, port: int, size: Size, jdbc: Path | None) -> No
         "spark.executor.memory": f"{size.memory}m",
         # The Connect server holds results until they are read. One that is too large fails with a
         # sentence; and a server without memory ends, where it would leave its clients waiting.
-        "spark.driver.memory": f"{size.memory}m",
-        "spark.driver.maxResultSize": f"{size.memory // 2}m",
+        "spark.driver.memory": "2g",
+        "spark.driver.maxResultSize": "1g",
         "spark.driver.extraJavaOptions": "-XX:+ExitOnOutOfMemoryError",
         # An executor sends a partition when it has all of it.
         "spark.sql.files.maxPartitionBytes": "32m",
