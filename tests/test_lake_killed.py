@@ -166,7 +166,7 @@ def test_all_is_on_the_disk_before_a_manifest_names_it(
 
 def test_somebody_stops_it(tmp_path: Path) -> None:
     file, lake = tmp_path / "w.duckdb", open_lake(str(tmp_path / "lake"))
-    change(file, "CREATE TABLE t AS SELECT i, md5(i::VARCHAR) AS h FROM range(3_000_000) r(i)")
+    change(file, "CREATE TABLE t AS SELECT i, md5(i::VARCHAR) AS h FROM range(12_000_000) r(i)")
     command = [sys.executable, "-m", "tests.lakes", str(file), lake.root, "me"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60

@@ -15,12 +15,11 @@ from warehouse.cli.output import errors_for_people
 from warehouse.console.terminal import say
 from warehouse.console.text import counted
 from warehouse.errors import WarehouseError
-from warehouse.project.project import Project, load_project
 from warehouse.store import snapshots
-from warehouse.store.views import table_columns
 
 if TYPE_CHECKING:
     from warehouse.engines.translated_views import Outcome
+    from warehouse.project.project import Project
 
 
 @click.command("check-engine")
@@ -47,6 +46,8 @@ def check_engine(names: tuple[str, ...], format_: str) -> None:
     code is 1 if there is one.
     """
     with errors_for_people():
+        from warehouse.project.project import load_project
+
         project = load_project()
         outcomes = _chosen(_outcomes(project), names)
         if format_ == "json":
@@ -67,6 +68,7 @@ def check_engine(names: tuple[str, ...], format_: str) -> None:
 def _outcomes(project: Project) -> list[Outcome]:
     # The other commands do not wait for what it imports.
     from warehouse.engines.translated_views import translate_checks, translate_views
+    from warehouse.store.views import table_columns
 
     with snapshots.read(project.settings.path) as connection:
         tables = table_columns(connection)
