@@ -41,8 +41,8 @@ class Section:
         lines += self.body or TABLES[self._kind](self.ways)
         if self.left_out:
             lines += ["", f"Not measured, for lack of room: {'; '.join(self.left_out)}."]
-        loud = max((share for way in self.ways for share in way.others), default=0.0)
-        lines += ["", _quietness(loud)]
+        if shares := [share for way in self.ways for share in way.others]:
+            lines += ["", _quietness(max(shares))]
         versions = {
             f"{name} {version}" for way in self.ways for name, version in way.versions.items()
         }
