@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import platform
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bench import results
-from bench.child import CPUS, run, wait_for_quiet
-from bench.load import COMPILED, HOME, cpu, dry_option, patience_option, say
+from bench.child import run, wait_for_quiet
+from bench.load import COMPILED, HOME, dry_option, patience_option, say
 from bench.results import Section
-from bench.store import Store
+from bench.store import Store, section_without_server
 from bench.way import Way
-from warehouse.store import file_system
 
 TURNS = 3
 DAY = "order_date"
@@ -33,7 +30,8 @@ def publish(rows: int, patience: float) -> Section:
         store = Store(folder, patience)
         say(f"Making a warehouse of {rows:,} orders ...")
         store.do("orders", rows)
-        section = _section(rows, store.mb)
+        title = f"Publish: {rows:,} orders to the lake"
+        section = section_without_server("publish", title, store.mb, rows)
         whole, by_day, same, day = section.ways = [
             Way("all of it, a table without days"),
             Way("all of it, day by day"),
@@ -64,20 +62,6 @@ def _measure(
     way.add(outcome)
     say(f"  {way.name}: {outcome.said['seconds']:.2f} s")
     return outcome.said
-
-
-def _section(rows: int, mb: float) -> Section:
-    return Section(
-        title=f"Publish: {rows:,} orders to the lake",
-        command=" ".join(["python -m bench publish", *sys.argv[1:]]),
-        date=f"{datetime.now(UTC):%Y-%m-%d}",
-        rows=rows,
-        server=f"no server, {file_system.kind(HOME) or 'a file system'}",
-        system=f"Python {platform.python_version()}, {platform.system()}",
-        cpus=CPUS,
-        cpu=cpu(),
-        table_mb=mb,
-    )
 
 
 def _table(ways: Sequence[Way], written: Mapping[str, Mapping[str, Any]]) -> list[str]:

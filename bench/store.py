@@ -97,7 +97,7 @@ def store(mb: int, rows: int, patience: float) -> Section:
         small.fill(mb // 10)
         large.fill(mb, rows)
         title = f"Store: a write in a warehouse of {large.mb / 1000:.1f} GB"
-        section = _section(title, large.mb, rows)
+        section = section_without_server("store", title, large.mb, rows)
         section.ways = [
             small.measure("view", f"a view, {small.mb:,.0f} MB"),
             large.measure("view", f"a view, {large.mb:,.0f} MB"),
@@ -112,10 +112,11 @@ def store(mb: int, rows: int, patience: float) -> Section:
         return section
 
 
-def _section(title: str, mb: float, rows: int) -> Section:
+def section_without_server(program: str, title: str, mb: float, rows: int) -> Section:
+    """Describe this call of a program that asks no server."""
     return Section(
         title=title,
-        command=" ".join(["python -m bench store", *sys.argv[1:]]),
+        command=" ".join(["python -m bench", program, *sys.argv[1:]]),
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         rows=rows,
         server=f"no server, {file_system.kind(HOME) or 'a file system'}",
@@ -160,7 +161,9 @@ def history(mb: int, patience: float) -> Section:
             opened.add(many.do("oldest", 1))
             again.add(many.do("oldest", 1))
             snapshots[0].file.unlink()
-        section = _section(f"Store: {SNAPSHOTS} snapshots of {many.mb / 1000:.1f} GB", many.mb, 0)
+        section = section_without_server(
+            "store", f"Store: {SNAPSHOTS} snapshots of {many.mb / 1000:.1f} GB", many.mb, 0
+        )
         section.ways = [none, view, table, opened, again]
         section.body = _history_table(section.ways, uses)
         return section

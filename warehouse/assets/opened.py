@@ -11,7 +11,7 @@ from pathlib import Path
 from warehouse.engines.engine import Engine
 from warehouse.settings import Settings
 from warehouse.store import run_snapshot, snapshots
-from warehouse.store.views import table_columns
+from warehouse.store.views import kinds
 
 
 @contextmanager
@@ -91,4 +91,4 @@ def _tables(path: Path, linked: int) -> set[str]:  # noqa: ARG001
         linked: When it was made, in ns: each write makes a new one.
     """
     with snapshots.read(path) as connection:
-        return set(table_columns(connection))
+        return {name for name, kind in kinds(connection).items() if kind == "table"}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
 
+from warehouse.engines.catalog import open_catalog
 from warehouse.errors import WarehouseError
 from warehouse.project.lineage import trace
 from warehouse.project.quoting import literal, quoted
@@ -29,16 +29,6 @@ def table_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, 
     return tables
 
 
-@contextmanager
-def _empty(tables: Mapping[str, Mapping[str, str]]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open tables of such columns without rows: what fails there ends no transaction."""
-    with duckdb.connect(config={"python_enable_replacements": False}) as connection:
-        for table, columns in tables.items():
-            listed = ", ".join(f"{quoted(name)} {type_}" for name, type_ in columns.items())
-            connection.execute(f"CREATE TABLE {quoted(table)} ({listed})")
-        yield connection
-
-
 def find_broken(
     views: Sequence[View], tables: Mapping[str, Mapping[str, str]]
 ) -> dict[str, WarehouseError]:
@@ -55,7 +45,7 @@ def find_broken(
     """
     found: dict[str, WarehouseError] = {}
     relations = set(tables)
-    with _empty(tables) as connection:
+    with open_catalog(tables) as connection:
         for view in views:
             if not view.reads <= relations:
                 continue
@@ -79,7 +69,7 @@ def broken_views(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
         ).fetchall()
     )
     errors: dict[str, str] = {}
-    with _empty(table_columns(connection)) as copy:
+    with open_catalog(table_columns(connection)) as copy:
         while True:
             errors = {}
             for name, sql in waiting.items():

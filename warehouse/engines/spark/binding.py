@@ -8,16 +8,15 @@ names, stars, aliases, USING, QUALIFY, GROUP BY ALL and subqueries are DuckDB's 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import duckdb
 
+from warehouse.engines.catalog import open_catalog
 from warehouse.engines.refusal import Refused
-from warehouse.project.quoting import quoted
 from warehouse.project.view_files import error_line
 
 
@@ -45,7 +44,7 @@ def bind(sql: str, tables: Mapping[str, Mapping[str, str]], at: Callable[[int], 
     Raises:
         Refused: DuckDB does not understand it; names file and line.
     """
-    with _empty(tables) as connection:
+    with open_catalog(tables) as connection:
         try:
             statements = connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -66,16 +65,6 @@ def _first(connection: duckdb.DuckDBPyConnection, sql: str, *parameters: object)
     return value
 
 
-@contextmanager
-def _empty(tables: Mapping[str, Mapping[str, str]]) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(config={"python_enable_replacements": False}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for table, columns in tables.items():
-            listed = ", ".join(f"{quoted(name)} {type_}" for name, type_ in columns.items())
-            connection.execute(f"CREATE TABLE {quoted(table)} ({listed})")
-        yield connection
-
-
 @cache
 def convert(value: str, type_: str, to: str) -> str | None:
     """Return what DuckDB makes of a constant, as text; None for NULL.
@@ -88,7 +77,7 @@ def convert(value: str, type_: str, to: str) -> str | None:
     Raises:
         ValueError: it cannot be cast.
     """
-    with _empty({}) as connection:
+    with open_catalog({}) as connection:
         cast = f"CAST(CAST(CAST(? AS {type_}) AS {to}) AS VARCHAR)"
         try:
             found = _first(connection, f"SELECT {cast}", value)

@@ -109,7 +109,9 @@ class SparkEngine:
         reads = self._reads(query)
         if not reads or _describes(query):
             return bound
-        translated = translate(query, self.columns, lambda line: f"line {line} of the query")
+        translated = translate(
+            query, self._columns_of(reads), lambda line: f"line {line} of the query"
+        )
         self.register(reads)
         return self._relation(translated)
 
@@ -138,7 +140,7 @@ class SparkEngine:
                 self._register_table(name, table)
             elif view := self._views.get(name):
                 self.register(view.reads)
-                translated = translate(view.sql, self.columns, view.at)
+                translated = translate(view.sql, self._columns_of(view.reads), view.at)
                 create_views(self.session, {}, [(name, translated.sql)])
             self._registered.add(name)
 
@@ -158,6 +160,11 @@ class SparkEngine:
         # Not the catalog itself: DuckDB 2.0 forgets the columns of its views when it is asked this.
         with open_catalog(self.columns) as connection:
             return set(connection.get_table_names(query))
+
+    def _columns_of(self, reads: Iterable[str]) -> dict[str, Mapping[str, str]]:
+        """Return the columns of what a query reads: to bind it among all takes as much longer."""
+        names = [self._names.get(name.lower()) for name in reads]
+        return {name: self.columns[name] for name in names if name}
 
     def _relation(self, translated: Translated) -> duckdb.DuckDBPyRelation:
         """Return Spark's rows with the types that DuckDB gives them."""
