@@ -13,6 +13,8 @@ from typing import Any, Protocol, cast
 
 import duckdb
 
+from warehouse.engines.interrupts import stoppable
+
 
 class Engine(Protocol):
     """Answers SELECTs on one snapshot."""
@@ -72,6 +74,6 @@ def own_errors(engine: Engine) -> Iterator[None]:
 def rows_of(engine: Engine, query: str) -> int:
     """Return how many rows a SELECT has."""
     # In a line of its own: the query may end in a comment.
-    with own_errors(engine):
+    with own_errors(engine), stoppable(catalog_of(engine)):
         ((count,),) = engine.sql(f"SELECT count(*) FROM (\n{query}\n)").fetchall()
     return int(count)

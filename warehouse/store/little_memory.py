@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.engines.interrupts import stoppable
 from warehouse.errors import WarehouseError
 from warehouse.store import scratch
 from warehouse.store.disk_errors import is_full
@@ -42,7 +43,8 @@ def opened(
             # A column that became a TIMESTAMPTZ is compared with the UTC that it was, and the days
             # of a TIMESTAMP are those of UTC, wherever this runs.
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
-            yield connection, folder
+            with stoppable(connection):
+                yield connection, folder
 
 
 def why_not_computed(error: duckdb.Error | WarehouseError) -> str:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import duckdb
 
 from warehouse.console import markdown
-from warehouse.engines.engine import Engine, own_errors
+from warehouse.engines.engine import Engine, catalog_of, own_errors
+from warehouse.engines.interrupts import stoppable
 from warehouse.engines.refusal import Refused
 
 ROWS = 10
@@ -36,7 +37,7 @@ def first_rows(engine: Engine, query: str, *, ordered: bool = True) -> str:
         found = engine.sql(rows)
     shown = found.limit(ROWS)
     texts = ", ".join(f"CAST(#{number} AS VARCHAR)" for number, _ in enumerate(shown.columns, 1))
-    with own_errors(engine):
+    with own_errors(engine), stoppable(catalog_of(engine)):
         values = shown.project(texts).fetchall()
     return markdown.table(shown.columns, [[_short(value) for value in row] for row in values])
 

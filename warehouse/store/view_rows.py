@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.engines.interrupts import stoppable
 from warehouse.project.quoting import literal, quoted
 
 
@@ -35,7 +36,7 @@ def store(connection: duckdb.DuckDBPyConnection, catalog: str, view: str) -> str
     """
     stored = _stored(catalog)
     table = f"{stored}.main.{quoted(view)}"
-    with connection.cursor() as own:  # with a search path of its own
+    with connection.cursor() as own, stoppable(own):  # with a search path of its own
         found = own.execute(
             "FROM duckdb_tables() WHERE database_name = ? AND table_name = ?", [stored, view]
         )
