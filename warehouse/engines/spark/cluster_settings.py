@@ -61,6 +61,10 @@ def write_settings(folder: Path, port: int, size: Size, jdbc: Path | None) -> No
         "spark.driver.memory": "2g",
         "spark.driver.maxResultSize": "1g",
         "spark.driver.extraJavaOptions": "-XX:+ExitOnOutOfMemoryError",
+        # What the parser learns of each text it keeps for ever, unless it is told not to: 2 KB a
+        # state, by Spark's own estimate. Texts that differ much filled the memory in an hour.
+        "spark.sql.parser.manageParserCaches": "true",
+        "spark.sql.parser.parserDfaCacheFlushThreshold": 20000,
         # An executor sends a partition when it has all of it.
         "spark.sql.files.maxPartitionBytes": "32m",
         "spark.sql.files.openCostInBytes": "1m",  # a table with days has many small files
