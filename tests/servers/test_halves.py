@@ -137,5 +137,6 @@ def test_a_half_that_is_stopped_ends_the_other(
     ):
         asked.counted(lambda _: None)
     killer.join()
+    while server.run(listed) and time.monotonic() - began < 20:
+        time.sleep(0.05)  # the server lists a query a moment longer than it runs
     assert time.monotonic() - began < 20, "sixty rows would take longer"
-    assert server.run(listed) == []
