@@ -121,3 +121,28 @@ def test_a_file_that_cannot_work_is_named(
     write(tmp_path, name, sql)
     with pytest.raises(WarehouseError, match=message):
         load_checks(ASSETS, KNOWN, tmp_path)
+
+
+@pytest.mark.parametrize("severity", ["block", "error"])
+def test_a_view_is_computed_once_for_all_checks_and_in_little_memory(
+    warehouse_env: WarehouseEnv, severity: str
+) -> None:
+    home = warehouse_env.own_project()
+    analytics = home / "sql" / "analytics"
+    write(analytics, "chance.sql", "SELECT id, random() AS r FROM orders_cleaned\n")
+    write(analytics, "second.sql", "SELECT * FROM chance\n")
+    note = f"-- severity: {severity}\n"
+    write(
+        home / "checks",
+        "second/same.sql",
+        f"{note}SELECT * FROM second JOIN chance USING (id) WHERE second.r <> chance.r\n",
+    )
+    write(
+        home / "checks",
+        "second/memory.sql",
+        f"{note}SELECT current_setting('memory_limit') AS allowed FROM second "
+        "WHERE allowed <> '286.1 MiB'\n",  # 300 MB
+    )
+    result = warehouse_env.run()
+    found = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+    assert found["same"] and found["memory"]

@@ -6,7 +6,8 @@ was written. It is passed over while its asset is not in the file: there is noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from warehouse.errors import SAFE, WarehouseError
 from warehouse.project.check_files import BLOCK, severity
 from warehouse.project.project import Project
 from warehouse.project.view_files import View
-from warehouse.store import little_memory, preview, snapshots
+from warehouse.store import preview, side_by_side, snapshots, view_rows
 from warehouse.store.little_memory import why_not_computed
 from warehouse.store.snapshots import Snapshot
 from warehouse.store.views import relations, stored_versions
@@ -91,7 +92,7 @@ def verdicts(
     checks = [check for check in project.checks if chosen(check)]
     if not checks:
         return []
-    with opened(staged) as connection:
+    with opened(staged, read_often(checks, project.views)) as connection:
         touched = {*written, *changed_views(current, connection)}
         return verdicts_on(connection, project, checks, touched, relations(connection))
 
@@ -121,15 +122,41 @@ def verdicts_on(
 
 
 @contextmanager
-def opened(staged: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a file that is not published yet, in little memory.
+def opened(snapshot: Snapshot, stored: Iterable[str] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a snapshot, published or not yet, in little memory.
+
+    Args:
+        snapshot: Which.
+        stored: Views whose rows are computed once, in an order in which they can be created.
 
     Raises:
         WarehouseError: there is no room for temporary files.
     """
-    folder = staged.file.parent.parent
-    with little_memory.opened(folder, str(staged.file), read_only=True) as (connection, _):
+    with side_by_side.attached(None, snapshot) as connection:
+        catalog = side_by_side.CATALOGS["new"]
+        existing = relations(connection)
+        for view in stored:
+            if view in existing:
+                try:
+                    view_rows.store(connection, catalog, view)
+                except duckdb.Error as error:
+                    why_not_computed(error)  # a full disk; else the checks that read it say why
+        view_rows.search(connection, catalog)
         yield connection
+
+
+def read_often(checks: Iterable[View], views: Sequence[View]) -> list[str]:
+    """Return the views that checks, and the views below them, read more than once.
+
+    Args:
+        checks: That are run.
+        views: All of them, in an order in which they can be created.
+    """
+    times = Counter(name for check in checks for name in check.reads)
+    for view in reversed(views):
+        if times[view.name]:
+            times.update(view.reads)
+    return [view.name for view in views if times[view.name] > 1]
 
 
 def changed_views(current: Snapshot | None, staged: duckdb.DuckDBPyConnection) -> set[str]:
