@@ -41,6 +41,10 @@ SAME = {
     "group by rollup": "select g, bo, count(*) from t group by rollup (g, bo)",
     "group by cube": "select g, bo, sum(k) from t group by cube (g, bo)",
     "grouping sets": "select g, bo, count(*) from t group by grouping sets ((g), (bo), ())",
+    "grouping sets of nothing": "select g, bo, count(*), sum(i) from t where false "
+    "group by grouping sets ((g, bo), (g), (), ())",
+    "rollup of nothing": "select lower(g) as gg, count(*) from t where k < 0 group by rollup (gg)",
+    "only a grand total": "select count(*) as n, sum(i) from t group by grouping sets (())",
     "aggregate of nothing": "select sum(i), count(*), min(s), list(i order by k) "
     "from t where false",
     "aggregate of nothing, grouped": "select g, sum(i) from t where false group by g",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from warehouse.engines.refusal import Refusal
@@ -36,16 +36,40 @@ def _aggregate(steps: Steps, operator: Operator) -> Relation:
         named = [f"{key} AS k{place}" for place, key in enumerate(keys)]
         keys = [f"k{place}" for place in range(len(keys))]
         below = steps.add(f"SELECT *, {', '.join(named)} FROM {below.name} AS s", below.types)
-    grouped = f"FROM {below.name} AS s{_grouping(operator, keys)}"
-    return steps.select([*keys, *written[len(keys) :]], types, grouped, False)
-
-
-def _grouping(operator: Operator, keys: Sequence[str]) -> str:
     sets = [sorted(one) for one in operator["grouping_sets"]]
-    if sets and sets != [list(range(len(keys)))]:
-        written = ", ".join(f"({', '.join(keys[place] for place in one)})" for one in sets)
-        return f" GROUP BY GROUPING SETS ({written})"
-    return f" GROUP BY {', '.join(keys)}" if keys else ""
+    aggregates, source = written[len(keys) :], f"FROM {below.name} AS s"
+    if sets in ([], [list(range(len(keys)))]):
+        by = f" GROUP BY {', '.join(keys)}" if keys else ""
+        return steps.select([*keys, *aggregates], types, source + by, False)
+    return _union_all(
+        [
+            steps.select([*shown, *aggregates], types, source + by, False)
+            for shown, by in _grouping_sets(sets, keys, types)
+        ],
+        steps,
+    )
+
+
+def _grouping_sets(
+    sets: Sequence[Sequence[int]], keys: Sequence[str], types: Sequence[str]
+) -> Iterator[tuple[Sequence[str], str]]:
+    """Yield what is shown of the keys, and the GROUP BY.
+
+    Of no rows, DuckDB makes one row for each grand total, and Spark's GROUPING SETS none. So a
+    total is a SELECT without GROUP BY.
+    """
+    if grouped := [one for one in sets if one]:
+        listed = ", ".join(f"({', '.join(keys[place] for place in one)})" for one in grouped)
+        yield keys, f" GROUP BY GROUPING SETS ({listed})"
+    nulls = [f"CAST(NULL AS {spark_type(type_)})" for type_ in types[: len(keys)]]
+    yield from ((nulls, "") for one in sets if not one)
+
+
+def _union_all(parts: Sequence[Relation], steps: Steps) -> Relation:
+    if len(parts) == 1:
+        return parts[0]
+    sql = " UNION ALL ".join(f"SELECT * FROM {part.name}" for part in parts)
+    return steps.add(sql, parts[0].types)
 
 
 def _window(steps: Steps, operator: Operator) -> Relation:

@@ -6,7 +6,7 @@ import re
 
 from warehouse.engines.refusal import Refusal
 from warehouse.engines.spark import literals
-from warehouse.engines.spark.rule import Call, Rule, refuse
+from warehouse.engines.spark.rule import Call, Rule, once, refuse
 from warehouse.engines.spark.rules.casts import time_to_text
 
 _MICROS = "UNIX_MICROS(CAST({0} AS TIMESTAMP))"
@@ -56,7 +56,15 @@ def _part_of(call: Call) -> str:
         raise Refusal(
             f"no rule knows how Spark tells the {part}.", "Write year(x), month(x), day(x)."
         )
+    if part == "year" and call.type_of(1) == "TIMESTAMP WITH TIME ZONE":
+        return _zoned_year(call)
     return f"CAST({found.format(call.args[1])} AS {call.spark_type})"
+
+
+def _zoned_year(call: Call) -> str:
+    """DuckDB's years of times with a zone are 1, 2, 3 before the year 1, and not 0, -1, -2."""
+    years = once(call.args[-1:], "GREATEST(YEAR({0}), 1 - YEAR({0}))")
+    return f"CAST({years} AS {call.spark_type})"
 
 
 def _quoted(plain: str) -> str:
@@ -73,7 +81,13 @@ def _formatted(call: Call) -> str:
         if place % 2 == 0 or part == "%":
             plain += part
         elif part in _FORMATS:
-            written += _quoted(plain) + _FORMATS[part]
+            written += _quoted(plain)
+            if written.endswith(_FORMATS[part][0]):
+                raise Refusal(
+                    f"Java reads %{part} and what stands before it as one part.",
+                    "Write strftime(x, '%a') || strftime(x, '%A').",
+                )
+            written += _FORMATS[part]
             plain = ""
         else:
             raise Refusal(f"no rule knows %{part}.", "Write %Y, %m, %d, %H, %M, %S.")
@@ -89,6 +103,12 @@ _ZONE = "Spark knows other offsets of old times."
 
 
 RULES = (
+    Rule(
+        "year(TIMESTAMPTZ)",
+        _zoned_year,
+        "DuckDB's years of times with a zone are 1, 2, 3 before the year 1.",
+        probes=("year(tz)", "year(tz - interval 3 year)", "date_part('year', tz - interval 1 day)"),
+    ),
     *(
         Rule(
             f"{name}({_TIMES})",
@@ -123,6 +143,8 @@ RULES = (
             "strftime(dt, '{%Y}')",
             "strftime(ts, '%y%j %B %b %A %a %I %p %f %%')",
             "strftime(dt, 'it''s %Y%%')",
+            "strftime(dt, '%m%m')",
+            "strftime(dt, '%y%Y')",
         ),
     ),
     refuse(

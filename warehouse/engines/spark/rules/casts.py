@@ -10,40 +10,24 @@ from warehouse.engines.spark.types import decimal
 _EXACT = 2**53
 """Up to here each whole number is a DOUBLE."""
 _HALF = 2**64
-_MOST_PLACES = 18
 _YEARS = "Only times of the years 1 to 9999 can be shown as text."
 
 
 def to_double(number: str, type_: str) -> str:
     """Write DuckDB's cast of a whole or decimal number to DOUBLE, its last digit included.
 
-    A number wider than a DOUBLE is not rounded once: its whole part and its fraction are, and a
-    whole part of more than 64 bits by its halves (`TryCastDecimalToFloatingPoint`,
-    `CastBigintToFloating` in DuckDB).
+    A number of more than 64 bits without a fraction is not rounded once: its halves are
+    (`CastBigintToFloating` in DuckDB). All others are rounded to the nearest DOUBLE.
 
     Args:
         number: Spark's SQL.
         type_: DuckDB's type of it.
-
-    Raises:
-        Refusal: its fraction is too long.
     """
     precision, places = decimal(type_)
-    if precision <= 15 or (not places and precision <= 20):
+    if places or precision <= 18 or type_ in ("BIGINT", "UBIGINT"):
         return f"CAST({number} AS DOUBLE)"
-    if places > _MOST_PLACES:
-        raise Refusal(
-            f"DuckDB rounds {type_} to DOUBLE in several steps.",
-            f"Cast to a DECIMAL of at most {_MOST_PLACES} places first.",
-        )
-    limit = f"CAST('{_EXACT}E-{places}' AS DECIMAL(38,{places}))"
-    whole = "CAST(IF({0} < 0, CEIL({0}), FLOOR({0})) AS DECIMAL(38,0))"
-    fraction = f"CAST(({{0}} - {whole}) * CAST({10**places} AS DECIMAL(19,0)) AS DECIMAL(38,0))"
-    large = _HUGE.replace("{0}", whole) if precision > 18 else f"CAST({whole} AS DOUBLE)"
-    if places:
-        large = f"({large} + CAST({fraction} AS DOUBLE) / 1E{places}D)"
-    small = f"{{0}} BETWEEN 0 - {limit} AND {limit}"
-    return once((number,), f"CASE WHEN {small} THEN CAST({{0}} AS DOUBLE) ELSE {large} END")
+    small = f"{{0}} BETWEEN -{_EXACT} AND {_EXACT}"
+    return once((number,), f"CASE WHEN {small} THEN CAST({{0}} AS DOUBLE) ELSE {_HUGE} END")
 
 
 _HUGE = (
@@ -181,8 +165,12 @@ RULES = (
     Rule(
         "cast(UINT|HUGEINT|DECIMAL) -> FLOAT",
         _number_to_double,
-        "DuckDB rounds long numbers in several steps.",
-        probes=("u::double", "h::double", "d::double", "d18::double", "d38::double"),
+        "DuckDB rounds whole numbers of more than 64 bits in several steps.",
+        probes=(
+            *("u::double", "h::double", "d::double", "d18::double", "d38::double"),
+            *("d38::decimal(38,20)::double", "(h % 10000000000000000000)::decimal(19,0)::double"),
+            "case when abs(k - 80) < 40 then (h % 90000000000000000000)::decimal(20,0)::double end",
+        ),
     ),
     Rule("cast(FLOAT) -> FLOAT", _float_to_float, probes=("fl::double", "f::float")),
     Rule(

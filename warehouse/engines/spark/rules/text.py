@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from warehouse.engines.refusal import Refusal
 from warehouse.engines.spark import literals
+from warehouse.engines.spark.expression import CONSTANT
 from warehouse.engines.spark.rule import Call, Rule, once, refuse
 from warehouse.engines.spark.rules.letters import lower, upper
 
@@ -70,6 +71,13 @@ def _padded(function: str) -> Callable[[Call], str]:
         return f"{function}({call.args[0]}, {length}, {literals.text(by)})"
 
     return write
+
+
+def _joined(call: Call) -> str:
+    joined = f"CONCAT_WS({', '.join(call.args)})"
+    if call.node.children[0].name == CONSTANT:
+        return joined
+    return f"CASE WHEN {call.args[0]} IS NOT NULL THEN {joined} END"
 
 
 RULES = (
@@ -144,8 +152,12 @@ RULES = (
     ),
     Rule(
         "concat_ws(VARCHAR, VARCHAR, ...)",
-        lambda call: f"CONCAT_WS({', '.join(call.args)})",
-        probes=("concat_ws('-', s, 'x', null)", "concat_ws(', ', g, s)", "concat_ws(g, s, 'x')"),
+        _joined,
+        "Spark does not see that a CASE is NULL where it is the separator.",
+        probes=(
+            *("concat_ws('-', s, 'x', null)", "concat_ws(', ', g, s)", "concat_ws(g, s, 'x')"),
+            "concat_ws(case when i > 0 then 'p' when i < 0 then 'n' end, upper(s), 'x')",
+        ),
     ),
     Rule(
         "replace(VARCHAR, VARCHAR, VARCHAR)",
