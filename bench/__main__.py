@@ -16,6 +16,7 @@ PROGRAMS = (
     "cache",
     "publish",
     "spark",
+    "growth",
 )
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ _ORDER = (
     "Saving",
     "Publish",
     "Spark",
+    "Growth",
 )
 
 

@@ -145,7 +145,12 @@ def _timed(cluster: Cluster | None, work: Callable[[], object]) -> Took:
 
 
 def _cpu(cluster: Cluster | None) -> float:
-    return time.process_time() + sum(map(process_seconds, _processes(cluster)))
+    return time.process_time() + cluster_seconds(cluster)
+
+
+def cluster_seconds(cluster: Cluster | None) -> float:
+    """Return the processors' time that a cluster has taken."""
+    return sum(map(process_seconds, _processes(cluster)))
 
 
 def _processes(cluster: Cluster | None) -> list[int]:
@@ -157,7 +162,7 @@ def _processes(cluster: Cluster | None) -> list[int]:
     return found
 
 
-def _memory_mb(cluster: Cluster) -> float:
+def memory_mb(cluster: Cluster) -> float:
     """Return what a cluster's processes hold now, each by itself."""
     pages = [int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in _processes(cluster)]
     return sum(pages) * os.sysconf("SC_PAGE_SIZE") / _MB
@@ -196,7 +201,7 @@ def _body(
         *lines,
         "",
         f"The cluster, {SIZE.words}, a master and a Connect server on this machine, starts in "
-        f"{started:.0f} s, and holds {_memory_mb(cluster):,.0f} MB in "
+        f"{started:.0f} s, and holds {memory_mb(cluster):,.0f} MB in "
         f"{len(_processes(cluster))} processes at the end. The first query finds it cold.",
     ]
 
