@@ -22,7 +22,7 @@ TABLES = {"t": COLUMNS}
         ("select k from t\nlimit 3", 2, "limit", "ORDER BY"),
         ("select list(s)\nfrom t", 1, "list(s)", "order by"),
         ("select k\nfrom t a asof join t b using (k)", 2, "asof join", "qualify"),
-        ("with x as (\n select f % 2 as y from t\n)\nfrom x", 2, "f % 2", "DECIMAL"),
+        ("with x as (\n select ln(f) as y from t\n)\nfrom x", 2, "ln(f)", "in DuckDB"),
         ("select (select\n avg(d) from t) as x", 2, "avg(d)", "sum(x) / count(x)"),
         ("select k from t\nwhere reverse(s) = 'a'", 2, "reverse(s)", "source"),
         ("select k from t -- avg(d)\nqualify avg(d) over (order by k) > 1", 2, "avg(d)", "sum"),

@@ -6,23 +6,25 @@ from warehouse.engines.spark.rules import (
     calendar,
     casts,
     conditions,
+    floats,
     matching,
     nested,
     numbers,
     ordered,
+    quantiles,
     text,
     times,
     windows,
 )
 
 TOPICS: dict[str, tuple[Rule, ...]] = {
-    "Numbers": numbers.RULES,
+    "Numbers": (*numbers.RULES, *floats.RULES),
     "Casts": casts.RULES,
     "Conditions": conditions.RULES,
     "Text": (*text.RULES, *matching.RULES),
     "Times": (*times.RULES, *calendar.RULES),
     "Lists, structs, maps": nested.RULES,
-    "Aggregates": (*aggregates.RULES, *ordered.RULES),
+    "Aggregates": (*aggregates.RULES, *quantiles.RULES, *ordered.RULES),
     "Windows": windows.RULES,
 }
 """All rules, by what they are about."""

@@ -75,7 +75,7 @@ RULES = (
             "sum(ui)",
         ),
     ),
-    refuse("sum(FLOAT)", _ROW_ORDER, "Write sum(x::decimal(p, s)).", ("sum(f)", "sum(fl)")),
+    refuse("sum(FLOAT)", _ROW_ORDER, "Load the column as DECIMAL.", ("sum(f)", "sum(fl)")),
     Rule(
         "avg(INT|HUGEINT)",
         _average,
@@ -88,7 +88,7 @@ RULES = (
         "Write sum(x) / count(x).",
         ("avg(d)",),
     ),
-    refuse("avg(FLOAT)", _ROW_ORDER, "Write sum(x::decimal(p, s)) / count(x).", ("avg(f)",)),
+    refuse("avg(FLOAT)", _ROW_ORDER, "Load the column as DECIMAL.", ("avg(f)",)),
     Rule(
         f"min({_FLAT})",
         "MIN({0}){over}",
@@ -141,27 +141,4 @@ RULES = (
         ("approx_count_distinct(g)",),
     ),
     refuse("histogram(ANY)", "Spark has none.", "Write a GROUP BY.", ("histogram(bo)",)),
-    Rule(
-        "median(INT)",
-        "CAST(MEDIAN({0}) AS {type})",
-        probes=("median(i)", "median(k)", "median(si)"),
-    ),
-    refuse(
-        "median(ANY)",
-        "Spark interpolates otherwise.",
-        "Write quantiles by row_number() over (order by x).",
-        ("median(d)", "median(f)"),
-    ),
-    refuse(
-        "quantile_cont(ANY, ANY)",
-        "Spark interpolates otherwise.",
-        "Write quantiles by row_number() over (order by x).",
-        ("quantile_cont(k, 0.3)",),
-    ),
-    refuse(
-        "quantile_disc(ANY, ANY)",
-        "Spark takes another row.",
-        "Write quantiles by row_number() over (order by x).",
-        ("quantile_disc(k, 0.3)",),
-    ),
 )

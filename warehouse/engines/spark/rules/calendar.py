@@ -46,13 +46,15 @@ _CLOCK = {
 _FORMATS = {
     "Y": "yyyy", "m": "MM", "d": "dd", "H": "HH", "M": "mm", "S": "ss", "f": "SSSSSS",
     "y": "yy", "j": "DDD", "B": "MMMM", "b": "MMM", "A": "EEEE", "a": "EEE", "I": "hh", "p": "a",
+    "-d": "d", "-m": "M", "-H": "H", "-I": "h", "-M": "m", "-S": "s", "-j": "D",
+    "x": "yyyy-MM-dd", "X": "HH:mm:ss",
 }  # fmt: skip
 
 
 def _part_of(call: Call) -> str:
     part = (call.constant(0, "Write date_part('year', x).") or "").lower()
     found = {**_PARTS, **_CLOCK}.get(part)
-    if found is None or part.startswith("epoch"):
+    if found is None:
         raise Refusal(
             f"no rule knows how Spark tells the {part}.", "Write year(x), month(x), day(x)."
         )
@@ -77,7 +79,7 @@ def _formatted(call: Call) -> str:
     if given is None:
         return "CAST(NULL AS STRING)"
     written = plain = ""
-    for place, part in enumerate(re.split("%(.)", given, flags=re.DOTALL)):
+    for place, part in enumerate(re.split("%(-?.)", given, flags=re.DOTALL)):
         if place % 2 == 0 or part == "%":
             plain += part
         elif part in _FORMATS:
@@ -134,7 +136,7 @@ RULES = (
         probes=("date_part('year', ts)", "date_part('dow', dt)", "extract(doy from dt)"),
     ),
     Rule(
-        "strftime(DATE|TIMESTAMP, VARCHAR)",
+        "strftime(DATE|TIMESTAMP|TIMESTAMPTZ, VARCHAR)",
         _formatted,
         "The format is written as Java reads it.",
         probes=(
@@ -143,6 +145,9 @@ RULES = (
             "strftime(dt, '{%Y}')",
             "strftime(ts, '%y%j %B %b %A %a %I %p %f %%')",
             "strftime(dt, 'it''s %Y%%')",
+            "strftime(ts, '%-d.%-m.%Y %-H:%-M:%-S %-I %-j')",
+            "strftime(ts, '%x %X')",
+            "strftime(tz, '%Y-%m-%d %H:%M:%S')",
             "strftime(dt, '%m%m')",
             "strftime(dt, '%y%Y')",
         ),
@@ -165,17 +170,20 @@ RULES = (
         "MAKE_DATE(CAST({0} AS INT), CAST({1} AS INT), CAST({2} AS INT))",
         probes=("make_date(2024, 2, 29)", "make_date(2000 + k, 1, 31)", "make_date(2023, 2, 29)"),
     ),
-    refuse(
+    Rule(
         f"epoch({_TIMES})",
-        "no rule says that its fraction is the same.",
-        "Write epoch_us(x).",
-        ("epoch(ts)",),
+        f"(CAST({_MICROS} AS DOUBLE) / 1E6D)",
+        "Spark's is another type.",
+        probes=("epoch(ts)", "epoch(dt)", "epoch(tz)", "date_part('epoch', ts)"),
     ),
-    refuse(
+    Rule(
         f"epoch_ms({_TIMES})",
-        "Spark rounds times before 1970 otherwise.",
-        "Write epoch_us(x) // 1000.",
-        ("epoch_ms(ts)",),
+        f"(({_MICROS} + IF({_MICROS} < 0, -500L, 500L)) DIV 1000L)",
+        "DuckDB rounds half away from 0.",
+        probes=(
+            *("epoch_ms(ts)", "epoch_ms(dt)", "epoch_ms(tz)"),
+            *("epoch_ms(ts + interval 500 microsecond)", "epoch_ms(ts - interval 499 microsecond)"),
+        ),
     ),
     refuse(
         "to_timestamp(FLOAT)",

@@ -19,6 +19,24 @@ def _like(call: Call) -> str:
     return f"({call.args[0]} LIKE {literals.text(pattern.replace(chr(92), chr(92) * 2))})"
 
 
+def _like_escaped(call: Call) -> str:
+    pattern = call.constant(1, "Write a constant pattern, or contains(x, y).")
+    escape = call.constant(2, "Write the escape character as a constant.")
+    if pattern is None or escape is None:
+        return "CAST(NULL AS BOOLEAN)"
+    if len(escape) != 1:
+        raise Refusal("no rule knows such an escape.", "Write one character.")
+    written, rest = "", iter(pattern)
+    for character in rest:
+        literal = character == escape
+        character = next(rest, "") if literal else character
+        if not character:
+            raise Refusal("the pattern ends with its escape character.", "Correct the pattern.")
+        # Spark's backslash escapes these three alone.
+        written += "\\" * (character == "\\" or (literal and character in "%_")) + character
+    return f"({call.args[0]} LIKE {literals.text(written)})"
+
+
 def _like_in_any_case(call: Call) -> str:
     """DuckDB compares both in small letters."""
     pattern = call.constant(1, "Write a constant pattern.")
@@ -66,18 +84,20 @@ def _replaced(call: Call) -> str:
     given = call.constant(1, "Write the pattern as a constant.")
     by = call.constant(2, "Write the replacement as a constant.")
     options = call.constant(3, "Write 'g'.") if len(call.args) > 3 else ""
-    if given is None or by is None or options != "g":
-        raise Refusal(
-            "Spark replaces each match, and DuckDB the first one alone unless it is told 'g'.",
-            "Write regexp_replace(x, 'p', 'r', 'g').",
-        )
+    if given is None or by is None or options not in ("", "g"):
+        raise Refusal("Spark has no such options.", "Write regexp_replace(x, 'p', 'r', 'g').")
     pattern = spark_pattern(given)
     if pattern.may_be_empty:
         raise Refusal(
             "a pattern that matches nothing, too, is replaced otherwise.", "Write + for *."
         )
-    written = literals.text(spark_replacement(by, pattern.groups))
-    return f"REGEXP_REPLACE({call.args[0]}, {literals.text(pattern.text)}, {written})"
+    if options == "g":
+        text, written = pattern.text, spark_replacement(by, pattern.groups)
+    else:
+        # The first match alone: what stands before it is matched, too, and put back.
+        text = f"\\A([\\s\\S]*?)({pattern.text})"
+        written = "$1" + spark_replacement(by, pattern.groups, before=2)
+    return f"REGEXP_REPLACE({call.args[0]}, {literals.text(text)}, {literals.text(written)})"
 
 
 def _split(call: Call) -> str:
@@ -102,6 +122,28 @@ RULES = (
         _not(_like),
         "Spark's LIKE escapes with the backslash.",
         probes=("s not like '%e%'",),
+    ),
+    *(
+        Rule(
+            f"{name}(VARCHAR, VARCHAR, VARCHAR)",
+            write,
+            "Spark escapes fewer characters.",
+            probes=probes,
+        )
+        for name, write, probes in (
+            (
+                "like_escape",
+                _like_escaped,
+                (
+                    "s like '%!_%' escape '!'",
+                    "s like '100$%' escape '$'",
+                    r"s like '%\\%' escape '\'",
+                    "s like '!a%' escape '!'",
+                    r"s like 'x\_' escape '!'",
+                ),
+            ),
+            ("not_like_escape", _not(_like_escaped), ("s not like '%!%' escape '!'",)),
+        )
     ),
     Rule(
         "~~*(VARCHAR, VARCHAR)",
@@ -191,14 +233,25 @@ RULES = (
         "regexp_extract(VARCHAR, VARCHAR, INT)",
         _extract,
         _PATTERN,
-        probes=("regexp_extract(s, '([0-9]+)', 1)", "regexp_extract(s, '(a)(b)?', 2)"),
+        probes=(
+            "regexp_extract(s, '([0-9]+)', 1)",
+            "regexp_extract(s, '(a)(b)?', 2)",
+            "regexp_extract(s, '((a)|b)+', 2)",
+            "regexp_extract(s, '(a*)+', 1)",
+        ),
     ),
     Rule(
         "regexp_replace(VARCHAR, VARCHAR, VARCHAR)",
         _replaced,
-        "",
-        "Write regexp_replace(x, 'p', 'r', 'g').",
-        probes=("regexp_replace(s, '[aeiou]', '_')",),
+        "Spark replaces each match, DuckDB the first one.",
+        probes=(
+            "regexp_replace(s, '[aeiou]', '_')",
+            "regexp_replace(s, 'a|e', '1')",
+            r"regexp_replace(s, '(\w)(\w)', '<\2 \1> $')",
+            r"regexp_replace(s, '^\s+', '0')",
+            r"regexp_replace(s, '[^a-z]+$', '\0 \\')",
+            r"regexp_replace(s, '\n', '')",
+        ),
     ),
     Rule(
         "regexp_replace(VARCHAR, VARCHAR, VARCHAR, VARCHAR)",

@@ -68,8 +68,6 @@ def _round(call: Call) -> str:
 
 _MINUS = "Spark's minus and abs keep 34 digits of a number, and round the rest away."
 _FLOATS = "the last digit of such a function is the library's own, and Spark has another one."
-_ROUNDED = "Spark rounds floats by another rule."
-_AS_DECIMAL = "Cast the number to DECIMAL(p, s) first."
 _SHIFT = "what leaves the type is an error in DuckDB, and cut off in Spark."
 
 RULES = (
@@ -182,7 +180,6 @@ RULES = (
     Rule("-(FLOAT, FLOAT)", "({0} - {1})", probes=("f - 1", "d - f", "fl - f")),
     Rule("*(FLOAT, FLOAT)", "({0} * {1})", probes=("f * 2", "fl * fl", "f * f")),
     Rule("-(FLOAT)", "(- {0})", probes=("-f", "-fl")),
-    refuse("%(FLOAT, FLOAT)", "Spark fails where the divisor is 0.", _AS_DECIMAL, ("f % 3",)),
     refuse(
         "//(FLOAT, FLOAT)",
         "Spark divides whole numbers alone.",
@@ -201,8 +198,13 @@ RULES = (
         "The result has DuckDB's precision.",
         probes=("round(d)", "round(d18)", "round(i + 0.5)", "round(d38)"),
     ),
-    refuse("round(FLOAT)", _ROUNDED, _AS_DECIMAL, ("round(f)",)),
-    refuse("round(FLOAT, INT)", _ROUNDED, _AS_DECIMAL, ("round(f, 1)",)),
+    *(
+        Rule(f"{name}(INT|UINT|HUGEINT)", "CAST({0} AS {type})", probes=probes)
+        for name, probes in (
+            ("round", ("round(i)", "round(u)", "round(h)", "round(ti)")),
+            ("trunc", ("trunc(i)", "trunc(ui)")),
+        )
+    ),
     Rule(
         "floor(DECIMAL)",
         "CAST(FLOOR({0}) AS {type})",
@@ -218,9 +220,6 @@ RULES = (
         "Spark's trunc is one of dates.",
         probes=("trunc(d)", "trunc(d18)", "trunc(d38)"),
     ),
-    refuse("floor(FLOAT)", "Spark makes a BIGINT of it.", _AS_DECIMAL, ("floor(f)",)),
-    refuse("ceil(FLOAT)", "Spark makes a BIGINT of it.", _AS_DECIMAL, ("ceil(f)",)),
-    refuse("trunc(FLOAT)", "Spark's trunc is one of dates.", _AS_DECIMAL, ("trunc(f)",)),
     Rule(
         "sign(FLOAT)",
         _several_times(

@@ -47,13 +47,21 @@ def spark_pattern(pattern: str) -> Pattern:
     text = reader.alternatives()
     if reader.place < len(pattern):
         raise _unknown(pattern[reader.place :])
-    # Whether it may match nothing: Python reads these patterns as RE2 does.
-    empty = re.search(text.replace("\\z", "\\Z"), "") is not None
-    return Pattern(text, reader.groups, empty)
+    return Pattern(text, reader.groups, _may_be_empty(text))
 
 
-def spark_replacement(replacement: str, groups: int) -> str:
+def _may_be_empty(text: str) -> bool:
+    """Whether a pattern may match nothing: Python reads these patterns as RE2 does."""
+    return re.search(text.replace("\\z", "\\Z"), "") is not None
+
+
+def spark_replacement(replacement: str, groups: int, before: int = 0) -> str:
     """Write a replacement of RE2's, with its `\\1`, as Java reads it.
+
+    Args:
+        replacement: RE2's.
+        groups: How many groups the pattern captures.
+        before: How many groups stand before them; the last of those is the whole match.
 
     Raises:
         Refusal: it names a group that is not there.
@@ -62,14 +70,16 @@ def spark_replacement(replacement: str, groups: int) -> str:
     rest = iter(replacement)
     for character in rest:
         if character != "\\":
-            written += "\\$" if character == "$" else character
+            # A digit may follow a group that the caller writes before it.
+            plain = character != "$" and not ("0" <= character <= "9" and not written)
+            written += character if plain else f"\\{character}"
             continue
         following = next(rest, "")
         if following == "\\":
             written += "\\\\"
         elif following.isdigit() and int(following) <= groups:
             # Braces would name a group: what follows must not be read as its number.
-            written += f"${following}"
+            written += f"${int(following) + before}"
             if (after := next(rest, "")).isdigit():
                 raise Refusal("a digit behind a group is read otherwise.", "Write it apart.")
             if after == "\\":
@@ -116,8 +126,8 @@ class _Reader:
             atom, repeatable = self.atom()
             found = _REPEAT.match(self.pattern, self.place)
             if found:
-                if not repeatable:
-                    raise _unknown(found[0])
+                if not repeatable or (atom.startswith("(") and _may_be_empty(atom)):
+                    raise _unknown(found[0])  # of nothing, each captures another part
                 self.take(len(found[0]))
                 if self.peek() and self.peek() in "*+?{":
                     raise _unknown(self.pattern[self.place :])

@@ -37,6 +37,10 @@ def _number(call: Call, place: int, least: int, what: str) -> int:
 
 
 def _part(call: Call) -> str:
+    if len(call.args) == 2:
+        start = _number(call, 1, -(2**31) + 1, "Write a constant: substr(x, 3).")
+        if start < 0:
+            return _right_of(call.args[0], -start)
     start = _number(call, 1, 1, "Write a place from 1 on, or right(x, n).")
     if len(call.args) == 2:
         return f"SUBSTRING({call.args[0]}, {start})"
@@ -53,8 +57,13 @@ def _left(call: Call) -> str:
 
 def _right(call: Call) -> str:
     count = _number(call, 1, -(2**31) + 1, "Write a constant: right(x, 3).")
-    start = f"GREATEST(CHAR_LENGTH({{0}}) - {count}, 0)" if count >= 0 else str(-count)
-    return once(call.args[:1], f"SUBSTRING({{0}}, {start} + 1)")
+    if count < 0:
+        return f"SUBSTRING({call.args[0]}, {1 - count})"
+    return _right_of(call.args[0], count)
+
+
+def _right_of(text: str, count: int) -> str:
+    return once((text,), f"SUBSTRING({{0}}, GREATEST(CHAR_LENGTH({{0}}) - {count}, 0) + 1)")
 
 
 def _character(call: Call) -> str:
@@ -130,7 +139,7 @@ RULES = (
     *(
         Rule(f"{name}(VARCHAR, INT{more})", _part, probes=probes)
         for name, more, probes in (
-            ("substr", "", ("substr(s, 2)",)),
+            ("substr", "", ("substr(s, 2)", "substr(s, -2)", "substr(s, -1)")),
             ("substr", ", INT", ("substr(s, 2, 3)", "substr(s, 1, 0)")),
             ("substring", "", ("substring(s, 3)",)),
             ("substring", ", INT", ("substring(s from 1 for 2)",)),
