@@ -168,8 +168,9 @@ RULES = (
         "DuckDB rounds whole numbers of more than 64 bits in several steps.",
         probes=(
             *("u::double", "h::double", "d::double", "d18::double", "d38::double"),
-            *("d38::decimal(38,20)::double", "(h % 10000000000000000000)::decimal(19,0)::double"),
-            "case when abs(k - 80) < 40 then (h % 90000000000000000000)::decimal(20,0)::double end",
+            *("d38::decimal(38,20)::double", "(k + 9007199254740993.5)::double"),
+            "(k - 18014398509481987)::decimal(19,0)::double",
+            "(h % 10000000000000000000)::decimal(20,0)::double",
         ),
     ),
     Rule("cast(FLOAT) -> FLOAT", _float_to_float, probes=("fl::double", "f::float")),
