@@ -34,8 +34,13 @@ def env(warehouse_env: WarehouseEnv, tmp_path: Path) -> WarehouseEnv:
             "AS placed_at FROM range(48) r(i)"
         )
         connection.execute("CREATE TABLE Plain AS SELECT '{\"a\": 1}'::JSON AS j")
-        connection.execute("CREATE TABLE loads AS SELECT 1 AS a")
-        connection.execute("CREATE TABLE cached_days AS SELECT 1 AS a")
+        connection.execute(
+            "CREATE TABLE loads AS SELECT TIMESTAMPTZ '2026-02-10 12:00:00+00' AS started_at, "
+            "'placed' AS table_name, MAP {'placed_at': 1::BIGINT} AS invalid_dates"
+        )
+        connection.execute(
+            f"CREATE TABLE cached_days AS SELECT 'placed' AS table_name, DATE '{FIRST}' AS day"
+        )
         connection.execute("CREATE VIEW orders_summary AS SELECT 1 AS a")
     return warehouse_env
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 import duckdb
 
+from warehouse.assets import lake_books
+from warehouse.assets.lake_books import Entries, take_over
 from warehouse.days.zones import duckdb_day
 from warehouse.errors import WarehouseError
 from warehouse.lake.place import Lake
@@ -13,7 +16,7 @@ from warehouse.lake.publish import Publication, publish
 from warehouse.lake.write import keep_flat
 from warehouse.project.project import Project
 from warehouse.project.quoting import quoted
-from warehouse.store import history, snapshots, views
+from warehouse.store import history, ledger, snapshots, views
 
 LEFT_OUT = frozenset({history.TABLE, views.REGISTRY})
 """What the warehouse notes of its own snapshots. `loads` and `cached_days` go: checks read them."""
@@ -22,16 +25,19 @@ LEFT_OUT = frozenset({history.TABLE, views.REGISTRY})
 def publish_tables(
     project: Project,
     lake: Lake,
-    only: Sequence[str] = (),
+    named: Sequence[str] = (),
     removed: Collection[str] = (),
     say: Callable[[str], None] = lambda _: None,
 ) -> Publication:
     """Publish the tables of the newest snapshot of a project's warehouse.
 
+    What `loads` and `cached_days` say of them goes with them. What these say in the lake of loads
+    by others stays.
+
     Args:
         project: Whose files say which tables are kept by day.
         lake: Where.
-        only: These tables, in place of all.
+        named: These tables, in place of all.
         removed: Tables of the lake that go.
         say: Told of progress.
 
@@ -42,21 +48,32 @@ def publish_tables(
     with snapshots.read(settings.path) as connection:
         keep_flat(connection, settings.memory_limit)
         present = _tables(connection)
-        names = [_find(connection, name, present) for name in only]
+        names = [_find(connection, name, present) for name in named]
         gone = {name.lower() for name in removed}
         chosen = names or [
             one for one in present if one not in LEFT_OUT and one.lower() not in gone
         ]
         number = max((one[0] for one in history.writers(connection)), default=0)
         days = _days(project, connection)
-        return publish(
-            connection,
+        tables = [name for name in dict.fromkeys(chosen) if name not in lake_books.TABLES]
+        only = tables if names and ledger.TABLE not in names else None
+        entries = Entries(
             lake,
-            {name: days.get(name, "") for name in dict.fromkeys(chosen)},
-            writer=f"just publish, of snapshot {number} of the warehouse",
+            lambda books: take_over(books, connection, {*tables, *removed}, only),
             removed=removed,
             say=say,
         )
+        done = publish(
+            connection,
+            lake,
+            {name: days.get(name, "") for name in tables},
+            writer=f"just publish, of snapshot {number} of the warehouse",
+            removed=removed,
+            merge=entries,
+            say=say,
+        )
+        listed = sorted((*done.tables, *entries.published), key=lambda one: one.name)
+        return replace(done, tables=tuple(listed))
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:

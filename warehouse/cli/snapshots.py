@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from warehouse.cli.output import errors_for_people, only_in_duckdb
@@ -49,11 +51,12 @@ def rollback(number: int) -> None:
 
 def _roll_lake_back(settings: Settings, number: int) -> None:
     """Make an older snapshot of the lake the newest one again."""
+    from warehouse.assets.lake_books import going_back
     from warehouse.engines.spark.on_lake import lake_of
     from warehouse.lake.snapshots import roll_back
 
     lake = lake_of(settings)
-    before, now = roll_back(lake, number, say=say)
+    before, now = roll_back(lake, number, merge=partial(going_back, lake), say=say)
     click.echo(
         f"{lake.shown}: snapshot {now.number} is what snapshot {before.number} was. MySQL was not "
         "asked.",

@@ -16,8 +16,8 @@ from warehouse.lake.manifest import SAFE, DataFile, LakeTable, Manifest
 from warehouse.lake.names import table_folder
 from warehouse.lake.parts import Part, Table, read_table
 from warehouse.lake.place import Lake
-from warehouse.lake.snapshots import add_snapshot, newest
-from warehouse.lake.write import discard, writing
+from warehouse.lake.snapshots import Merge, add_snapshot, discard_unnamed, newest
+from warehouse.lake.write import writing
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ def publish(
     *,
     writer: str,
     removed: Collection[str] = (),
+    merge: Merge = lambda _: {},
     say: Callable[[str], None] = lambda _: None,
 ) -> Publication:
     """Publish tables as a snapshot: all of them, or nothing.
@@ -74,6 +75,7 @@ def publish(
         tables: By name, the day of a row as SQL; empty for a table that is not kept by day.
         writer: What publishes, in words.
         removed: Tables of the lake that go.
+        merge: Further tables, made of what the lake holds, see `add_snapshot`.
         say: Told of progress.
 
     Raises:
@@ -87,13 +89,20 @@ def publish(
     try:
         for name, day in tables.items():
             before = base.tables.get(name) if base else None
-            found[name], one = _publish_table(connection, lake, name, day, before, say)
+            found[name], one = publish_table(connection, lake, name, day, before, say)
             done.append(one)
         snapshot = add_snapshot(
-            lake, found, writer=writer, removed=removed, base=base, began=began, say=say
+            lake,
+            found,
+            writer=writer,
+            removed=removed,
+            merge=merge,
+            base=base,
+            began=began,
+            say=say,
         )
     except BaseException:
-        discard(lake, [file for one in done for file in one.written])
+        discard_unnamed(lake, (file.path for one in done for file in one.written))
         raise
     is_new = base is None or snapshot.number != base.number
     return Publication(snapshot, is_new, tuple(done))
@@ -115,7 +124,7 @@ def _check_removed(removed: Collection[str], base: Manifest | None) -> None:
             )
 
 
-def _publish_table(
+def publish_table(
     connection: duckdb.DuckDBPyConnection,
     lake: Lake,
     name: str,
@@ -123,7 +132,11 @@ def _publish_table(
     before: LakeTable | None,
     say: Callable[[str], None],
 ) -> tuple[LakeTable, PublishedTable]:
-    """Write those parts of a table that the snapshot before has not."""
+    """Write those parts of a table that the snapshot before has not. No manifest names them yet.
+
+    Raises:
+        WarehouseError: a value cannot be kept exactly, or the lake cannot be read or written.
+    """
     began = time.monotonic()
     table = read_table(connection, name, day)
     there = _whole(lake, name, before, say)

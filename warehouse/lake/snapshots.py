@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 from warehouse.errors import WarehouseError
 from warehouse.lake import place
+from warehouse.lake.changes import Change, applied, overwrites
 from warehouse.lake.manifest import SAFE, LakeTable, Manifest, parse, to_json
 from warehouse.lake.names import SNAPSHOTS, manifest_number, manifest_path
 from warehouse.lake.place import Lake
@@ -63,26 +66,55 @@ def all_snapshots(lake: Lake) -> list[Manifest]:
     return [manifest for number in numbers(lake) if (manifest := read(lake, number))]
 
 
+def named_files(lake: Lake) -> set[str]:
+    """Return the files that the snapshots name.
+
+    Raises:
+        WarehouseError: as `read` does.
+    """
+    return {path for manifest in all_snapshots(lake) for path in manifest.files}
+
+
+def discard_unnamed(lake: Lake, paths: Iterable[str]) -> None:
+    """Remove those of a writer's new files that no snapshot names; what stays is pruned later.
+
+    A writer that is stopped may have published already: then its files are in use.
+    """
+    with suppress(WarehouseError):
+        for path in {*paths} - named_files(lake):
+            place.remove(lake, path)
+
+
+Merge = Callable[[Manifest | None], Mapping[str, LakeTable]]
+"""Writes tables that are made of what the newest snapshot holds. No manifest names them yet."""
+
+MergeBack = Callable[[Manifest, Collection[str], Manifest | None], Mapping[str, LakeTable]]
+"""The same for a rollback: of the older snapshot, the tables that go back to it, the newest one."""
+
+
 def add_snapshot(
     lake: Lake,
-    tables: Mapping[str, LakeTable],
+    changes: Mapping[str, Change],
     *,
     writer: str,
-    removed: Collection[str] = (),
+    removed: Iterable[str] = (),
+    merge: Merge = lambda _: {},
     base: Manifest | None = None,
     began: datetime | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
-    """Publish a snapshot: these tables, and all others as the newest one has them.
+    """Publish a snapshot: these changes, made to the newest snapshot.
 
-    If another writer publishes first, this one builds on its snapshot and tries again. A table
-    that both wrote is then as this one wrote it, which is said.
+    If another writer publishes first, this one makes its changes to that snapshot and tries again.
+    A table that both wrote, or a day of it, is then as this one wrote it, which is said.
 
     Args:
         lake: Where.
-        tables: By their names. Their files are there already, see `names.new_file_path`.
+        changes: By table. Their files are there already, see `names.new_file_path`.
         writer: What writes it, in words.
         removed: Tables that go, if they are there.
+        merge: Asked at each try for further tables. What it wrote for a try that failed is
+            removed.
         base: The newest snapshot when the writer began; None if there was none.
         began: When that was; None for now.
         say: Told of tables that another one wrote meanwhile.
@@ -95,40 +127,60 @@ def add_snapshot(
             the writer took longer than `LONGEST`.
     """
     began = began or datetime.now(UTC)
+    asked: dict[str, Change | None] = {**dict.fromkeys(removed), **changes}
     seen, checked = base, False
     while True:
         current = newest(lake)
         before = current.tables if current else {}
-        _say_overwritten({*tables, *removed}, seen, current, say)
+        merged = merge(current)
+        alone = {name: one for name, one in asked.items() if name not in merged}
+        _say_overwritten(alone, seen, current, say)
         seen = current
-        kept = {name: table for name, table in before.items() if name not in removed}
-        after = {**kept, **tables}
-        if current and after == before:
-            return current
-        if not checked:
-            _check_files(lake, tables)
-            checked = True
-        _check_time(began)
-        manifest = Manifest(
-            number=current.number + 1 if current else 1,
-            written_at=datetime.now(UTC),
-            writer=writer,
-            tables=dict(sorted(after.items())),
-            id=uuid4().hex,
-        )
-        path = manifest_path(manifest.number)
-        if place.create(lake, path, to_json(manifest)) or _is_ours(lake, manifest):
-            return manifest
+        new = {file.path for one in merged.values() for file in one.files}
+        new -= {*(current.files if current else ())}
+        try:
+            if not checked:
+                _check_files(lake, {name: applied(one, None) for name, one in changes.items()})
+                checked = True
+            after = {
+                **{name: table for name, table in before.items() if name not in asked},
+                **{name: applied(one, before.get(name)) for name, one in changes.items()},
+                **merged,
+            }
+            if current and after == before:
+                return current
+            _check_time(began)
+            manifest = Manifest(
+                number=current.number + 1 if current else 1,
+                written_at=datetime.now(UTC),
+                writer=writer,
+                tables=dict(sorted(after.items())),
+                id=uuid4().hex,
+            )
+            path = manifest_path(manifest.number)
+            if place.create(lake, path, to_json(manifest)) or _is_ours(lake, manifest):
+                return manifest
+        except BaseException:
+            discard_unnamed(lake, new)
+            raise
+        for one in new:
+            with suppress(WarehouseError):
+                place.remove(lake, one)
 
 
 def roll_back(
-    lake: Lake, number: int, say: Callable[[str], None] = lambda _: None
+    lake: Lake,
+    number: int,
+    *,
+    merge: MergeBack = lambda *_: {},
+    say: Callable[[str], None] = lambda _: None,
 ) -> tuple[Manifest, Manifest]:
     """Make an older snapshot the newest one again, as a new snapshot.
 
     Args:
         lake: Where.
         number: Of the older one; or counted back from the newest: -1 is the one before it.
+        merge: Tables that do not go back as a whole.
         say: Told of tables that another one wrote meanwhile.
 
     Returns:
@@ -147,9 +199,15 @@ def roll_back(
             safe=SAFE,
             todo=f"Kept are {', '.join(map(str, kept)) or 'none'}.",
         )
-    removed = [name for name in current.tables if name not in before.tables]
-    writer = f"rollback to {before.number}"
-    after = add_snapshot(lake, before.tables, writer=writer, removed=removed, base=current, say=say)
+    after = add_snapshot(
+        lake,
+        before.tables,
+        writer=f"rollback to {before.number}",
+        removed=[name for name in current.tables if name not in before.tables],
+        merge=partial(merge, before, {*before.tables, *current.tables}),
+        base=current,
+        say=say,
+    )
     # Who prunes removes a manifest first, then looks which files are named, and removes files.
     if read(lake, before.number) is None and after.number != current.number:
         place.remove(lake, manifest_path(after.number))
@@ -168,7 +226,7 @@ def _is_ours(lake: Lake, manifest: Manifest) -> bool:
 
 
 def _say_overwritten(
-    names: Collection[str],
+    asked: Mapping[str, Change | None],
     base: Manifest | None,
     current: Manifest | None,
     say: Callable[[str], None],
@@ -177,7 +235,11 @@ def _say_overwritten(
     if current is None or (base and base.number == current.number):
         return
     before = base.tables if base else {}
-    both = [name for name in sorted(names) if before.get(name) != current.tables.get(name)]
+    both = [
+        name
+        for name, change in sorted(asked.items())
+        if overwrites(change, before.get(name), current.tables.get(name))
+    ]
     if both:
         say(
             f"{', '.join(both)}: snapshot {current.number} of the lake ({current.writer}) came "

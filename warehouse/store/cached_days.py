@@ -28,7 +28,7 @@ def record(
         '"asked_at" TIMESTAMPTZ, "run_id" VARCHAR)'
     )
     days = list(rows)
-    _strike(connection, table, days)
+    strike(connection, table, days)
     connection.execute(
         f"INSERT INTO {TABLE} SELECT ?, unnest(?::DATE[]), unnest(?::BIGINT[]), ?, ?",
         [table, days, list(rows.values()), asked_at, run_id],
@@ -42,11 +42,11 @@ def forget(
     outside = [one for one in days(connection, table) if not first <= one <= last]
     if outside:
         remove(connection, table, day, outside)
-        _strike(connection, table, outside)
+        strike(connection, table, outside)
 
 
-def _strike(connection: duckdb.DuckDBPyConnection, table: str, days: list[date]) -> None:
-    """Take days out of the list."""
+def strike(connection: duckdb.DuckDBPyConnection, table: str, days: list[date]) -> None:
+    """Take days out of the list, in the caller's transaction. Rows of the table stay."""
     connection.execute(
         f"DELETE FROM {TABLE} WHERE table_name = ? AND list_contains(?::DATE[], day)", [table, days]
     )

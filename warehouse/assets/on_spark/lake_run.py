@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from warehouse.assets.begin import Run
-from warehouse.assets.on_spark.bookkeeping import open_books, write_books
+from warehouse.assets.lake_books import Books, Entries, open_books
 from warehouse.assets.on_spark.read import AGAIN
 from warehouse.engines.catalog import columns_of
 from warehouse.engines.engine import Engine, catalog_of
 from warehouse.engines.spark.on_lake import engine_on, lake_of, open_newest
 from warehouse.errors import WarehouseError
 from warehouse.lake import place
+from warehouse.lake.changes import Change, NewDays, applied
 from warehouse.lake.manifest import LakeTable, Manifest
 from warehouse.lake.names import table_folder
-from warehouse.lake.snapshots import add_snapshot, newest
+from warehouse.lake.snapshots import add_snapshot, named_files, newest
 from warehouse.mysql.instant import open_together
 from warehouse.mysql.plan import Plan
 from warehouse.mysql.url import Server
@@ -34,13 +35,13 @@ class Loaded:
     """A source that was loaded into files.
 
     Attributes:
-        table: As it is then.
+        change: What it does to the table.
         receipt: Of the load.
         rows_by_day: Of the days that were read; empty if it has none.
         plan: By which it was read.
     """
 
-    table: LakeTable
+    change: Change
     receipt: ledger.Receipt
     rows_by_day: Mapping[date, int]
     plan: Plan
@@ -59,7 +60,10 @@ class LakeRun:
         """
         self.lake = lake_of(project.settings)
         self.base = newest(self.lake)
-        self.books = open_books(self.lake, self.base)
+        with closing(open_books(self.lake, self.base)) as books:
+            self.last_loads = {
+                name: last for name in awaited if (last := ledger.last_load(books, name))
+            }
         self._began = datetime.now(UTC)
         self._project = project
         self._run = run
@@ -70,7 +74,7 @@ class LakeRun:
 
     @property
     def _tables(self) -> dict[str, LakeTable]:
-        return {name: one.table for name, one in self._loaded.items()}
+        return {name: applied(one.change, self.table(name)) for name, one in self._loaded.items()}
 
     @property
     def staged(self) -> Manifest:
@@ -100,19 +104,22 @@ class LakeRun:
         self._folders.append(folder)
         return folder
 
-    def add(self, source: Source, loaded: Loaded) -> None:
-        """Note that a source is written.
+    def add(self, source: Source, loaded: Loaded) -> LakeTable:
+        """Note that a source is written. Returns the table as it is going to be.
 
         Raises:
             WarehouseError: it lost more rows than is allowed.
         """
-        if (before := self.table(source.name)) and not self._run.force:
+        before = self.table(source.name)
+        after = applied(loaded.change, before)
+        if before and not self._run.force:
             own = source.max_shrink
             allowed = source.settings.max_shrink if own is None else own
             note = "" if own is None else "max_shrink"
-            guard.check_shrink(source.name, before.rows, loaded.table.rows, allowed, note)
+            guard.check_shrink(source.name, before.rows, after.rows, allowed, note)
         self._loaded[source.name] = loaded
         self._awaited.discard(source.name)
+        return after
 
     def without(self, name: str) -> bool:
         """Note that a source is not written. Returns whether all others are."""
@@ -131,15 +138,15 @@ class LakeRun:
         Raises:
             WarehouseError: one fails, or the lake cannot be written.
         """
-        if not self._tables:
+        if not self._loaded:
             return None
         self._review(keep)
-        self._note_loads()
-        written = {**self._tables, **write_books(self.books, self.lake)}
+        moved = self._moved()
         self.base = add_snapshot(
             self.lake,
-            written,
-            writer=", ".join(sorted(self._tables)) + f" (run {self._run.run_id})",
+            {name: one.change for name, one in self._loaded.items()},
+            writer=", ".join(sorted(self._loaded)) + f" (run {self._run.run_id})",
+            merge=Entries(self.lake, lambda books: self._enter(books, moved), say=self._run.say),
             base=self.base,
             began=self._began,
             say=self._run.say,
@@ -149,30 +156,42 @@ class LakeRun:
     def clean_up(self) -> None:
         """Remove what was written and is in no snapshot; what cannot be is pruned later."""
         held = self.base.files if self.base else {}
-        for folder in self._folders:
-            for written in (folder, folder + AGAIN):
-                if not any(path.startswith(f"{written}/") for path in held):
-                    with suppress(WarehouseError):
+        left = [folder for folder in self._folders if not _holds(held, folder)]
+        if not left:
+            return
+        with suppress(WarehouseError):
+            named = named_files(self.lake)  # a run that is stopped may have published already
+            for folder in left:
+                for written in (folder, folder + AGAIN):
+                    if not _holds(named, written):
                         place.remove_folder(self.lake, written)
 
-    def _note_loads(self) -> None:
-        """Write the receipts, and which days were read."""
-        moved = [
+    def _moved(self) -> set[str | None]:
+        """Return the servers that did not stand still while several sources were read."""
+        return {
             server.name
             for server, position in self._positions.items()
             if len(self._loaded) > 1 and (not position or _position(server, self._run) != position)
-        ]
+        }
+
+    def _enter(self, books: Books, moved: Collection[str | None]) -> None:
+        """Enter the receipts, and which days were read."""
         for name, one in self._loaded.items():
             receipt = one.receipt
             if one.plan.server.name in moved:
                 said = f"{receipt.instant}; not that of the other sources of the run, as far as "
                 receipt = replace(receipt, instant=f"{said}can be proven")
-            ledger.record(self.books, receipt)
-            if one.rows_by_day:
+            ledger.record(books, receipt)
+            days = cached_days.days(books, name)
+            if isinstance(one.change, NewDays):
                 source = self._project.by_name[name]
                 assert source.days
                 asked_at = one.plan.asked_at_by(source.updated or source.days.name)
-                cached_days.record(self.books, name, one.rows_by_day, asked_at, self._run.run_id)
+                cached_days.record(books, name, one.rows_by_day, asked_at, self._run.run_id)
+                first, last = one.change.first, one.change.last
+                days = {day for day in days if not first <= day <= last}
+            if days:  # whose rows are none of the table any more
+                cached_days.strike(books, name, [*days])
 
     def _review(self, keep: Callable[[Sequence[Verdict]], None]) -> None:
         """See that no check of severity block fails on the snapshot to come."""
@@ -184,6 +203,10 @@ class LakeRun:
             found = audit.verdicts_on(engine, self._project, checks, self._tables, held)
         keep([verdict for verdict in found if verdict.blocks])
         audit.refuse(found, force=self._run.force, say=self._run.say)
+
+
+def _holds(paths: Iterable[str], folder: str) -> bool:
+    return any(path.startswith(f"{folder}/") for path in paths)
 
 
 def _position(server: Server, run: Run) -> str | None:

@@ -21,6 +21,7 @@ from warehouse.assets.upstream import column_lineage
 from warehouse.console.text import counted
 from warehouse.engines.spark.session import connected
 from warehouse.errors import SAFE, WarehouseError
+from warehouse.lake.changes import Change, NewDays
 from warehouse.lake.manifest import Column, DataFile, LakeTable
 from warehouse.lake.place import full_url
 from warehouse.lake.prune import prune
@@ -89,8 +90,8 @@ def _load(
     plan = describe(server, query_of(source))
     if days:
         check_days(plan, days.column)
-    last = ledger.last_load(lake_run.books, source.name)
-    if run.automatic and last and _same(last, plan, days):
+    last = lake_run.last_loads.get(source.name)
+    if run.automatic and last and _same(last, plan, days, lake_run.table(source.name)):
         lake_run.without(source.name)
         return _unchanged(context, plan, last)
     lake_run.note_position(server)
@@ -109,10 +110,10 @@ def _load(
             say=run.say,
         )
     seconds = time.monotonic() - began
-    table = _table(lake_run, source, done, days, run)
+    change = _change(lake_run, source, done, days, run)
     receipt = _receipt(run, source, done, seconds, days)
     rows_by_day = _rows_by_day(done, days)
-    lake_run.add(source, Loaded(table, receipt, rows_by_day, plan))
+    table = lake_run.add(source, Loaded(change, receipt, rows_by_day, plan))
     run.say(
         f"{counted(done.written.rows, 'row')} came in {seconds:.1f} s over "
         f"{counted(done.connections, 'connection')}, into {lake_run.lake.shown}/{folder}."
@@ -126,10 +127,15 @@ def _load(
     return dg.MaterializeResult(metadata=_metadata(plan, receipt, table, days, naming))
 
 
-def _same(last: ledger.LastLoad, plan: Plan, days: Days | None) -> bool:
-    """Whether the same query would bring the same rows now."""
+def _same(last: ledger.LastLoad, plan: Plan, days: Days | None, table: LakeTable | None) -> bool:
+    """Whether the same query would bring the same rows now that the table holds."""
     asked = last.query.partition("*/")[2].strip()
-    return bool(plan.version) and last.version == plan.version and asked == plan.select("", days)
+    if not plan.version or last.version != plan.version or asked != plan.select("", days):
+        return False
+    # Another writer may have replaced since what that load wrote.
+    files = [one for one in (table.files if table else ()) if not days or one.day in days.listed]
+    written = [one for one in files if one.identity.startswith(f"{last.run_id}/")]
+    return files == written and sum(one.rows for one in written) == last.rows
 
 
 def _awaited(context: dg.AssetExecutionContext, project: Project, naming: Naming) -> set[str]:
@@ -156,12 +162,12 @@ def _publish(
         prune(lake_run.lake, keep=settings.keep_snapshots, days=settings.keep_days, say=say)
 
 
-def _table(
+def _change(
     lake_run: LakeRun, source: Source, done: SparkLoad, days: Days | None, run: Run
-) -> LakeTable:
-    """Return the table as it is then: the files of other days stay."""
+) -> Change:
+    """Return what was loaded: the table, or some days of it."""
     start = len(lake_run.lake.url) + 1
-    written = [
+    files = tuple(
         DataFile(
             f"{done.folder[start:]}/{file.path}",
             file.rows,
@@ -170,18 +176,11 @@ def _table(
             f"{run.run_id}/{file.path}",
         )
         for file in done.written.files
-    ]
-    kept: list[DataFile] = []
-    if days and (before := lake_run.table(source.name)):
-        first, last = calendar_of(source).span
-        new = {*days.listed}
-        kept = [
-            file
-            for file in before.files
-            if file.day is not None and file.day not in new and first <= file.day <= last
-        ]
+    )
     columns = tuple(Column(c.name, c.duckdb_type, c.comment or None) for c in done.plan.columns)
-    return LakeTable(columns, (*kept, *written))
+    if days is None:
+        return LakeTable(columns, files)
+    return NewDays(columns, files, frozenset(days.listed), *calendar_of(source).span)
 
 
 def _rows_by_day(done: SparkLoad, days: Days | None) -> dict[date, int]:
