@@ -36,8 +36,14 @@ _ONE_STATEMENT = "one statement"
 _DRIVER = {
     "tinyInt1isBit": "false",
     "yearIsDateType": "false",
-    "tcpKeepAlive": "true",
     "connectTimeout": "10000",
+    # A line that is dead is noticed in 35 seconds, by version 3 of the driver and later ones.
+    "tcpKeepAlive": "true",
+    "tcpKeepIdle": "15",
+    "tcpKeepInterval": "5",
+    "tcpKeepCount": "4",
+    # A server that lives and sends nothing: some queries work long before their first row.
+    "socketTimeout": "3600000",
 }
 _TLS: Mapping[str, Mapping[str, str]] = {
     # Without TLS, MySQL 8 sends the key with which a password is encrypted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from warehouse.engines.spark.kept_views import current, identity, is_kept, write
 from warehouse.engines.spark.on_lake import lake_of
 from warehouse.engines.spark.written import written_files
 from warehouse.errors import WarehouseError
+from warehouse.lake import place
 from warehouse.lake.manifest import Column, DataFile, LakeTable
 from warehouse.lake.names import table_folder
 from warehouse.lake.place import Lake, full_url
@@ -73,8 +75,16 @@ def _write(engine: SparkEngine, lake: Lake, view: View, made_of: str) -> LakeTab
     """Have the executors write a view's rows into new files."""
     columns = engine.columns[view.name]
     folder = f"{table_folder(view.name)}/{uuid4().hex}"
-    write(engine.session, view.name, columns, full_url(lake, folder))
-    files = written_files(engine.session, full_url(lake, folder))
+    try:
+        write(engine.session, view.name, columns, full_url(lake, folder))
+        files = written_files(engine.session, full_url(lake, folder))
+    except BaseException as error:
+        with suppress(WarehouseError):
+            place.remove_folder(lake, folder)
+        if isinstance(error, WarehouseError):
+            what = f"The view {view.name}: {error.what}"
+            raise WarehouseError(what, safe=error.safe, todo=error.todo) from None
+        raise
     return LakeTable(
         tuple(Column(name, type_) for name, type_ in columns.items()),
         tuple(

@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 from warehouse.errors import WarehouseError, quoted_from
 
@@ -28,6 +29,35 @@ _CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]+(?:\.[A-Z][A-Z0-9_]+)*)\] ([^\n]+)")
 _STATE = re.compile(r"\s*SQLSTATE: \w{5}\b;?")
 _LOST = re.compile(r"ExecutorLostFailure|Could not find CoarseGrainedScheduler|Worker lost")
 _JDBC = re.compile(r"\bjava\.sql\.\w+[):]+\s*(?:\(conn=\d+\) )?([^\n]+)")
+_LIMITS = (
+    (
+        re.compile(r"is bigger than (?:local )?spark\.driver\.maxResultSize \(([^)]+)\)"),
+        "the result has more than {0}, and its Connect server holds no more of one",
+        "Ask for fewer rows or columns: WHERE, GROUP BY, or ORDER BY with LIMIT. Or have the "
+        "cluster keep the rows: it writes a view with the note `-- keep: table` into the lake. Or "
+        "raise spark.driver.maxResultSize where the server is started.",
+    ),
+    (
+        re.compile(
+            r"\[ARITHMETIC_OVERFLOW\] Overflow in sum of decimals"
+            r"|cannot be represented as Decimal\(38, \d+\)"
+        ),
+        "a number{0} has more than 38 digits, which is the most that Spark has: a HUGEINT is a "
+        "DECIMAL(38,0) there",
+        "It is in the query, or in a view that it reads. For a product, cast first: x::DOUBLE * y. "
+        "A sum up to 1.7e38 only DuckDB has: WAREHOUSE_SPARK=off.",
+    ),
+    (
+        re.compile(r"\[INVALID_CURSOR\.\w+\]()"),
+        "the line to it was interrupted for so long that it no longer has what was lost of the "
+        "result",
+        "Run again.",
+    ),
+)
+"""What Spark says, what it means, and what to do."""
+_MARKED = re.compile(r"\^+")
+_ALIAS = re.compile(r" AS `((?:[^`]|``)+)`")
+
 _CAUSE = re.compile(r"[\w.$]+(?:Exception|Error): ([^\n]+)")
 
 
@@ -113,7 +143,20 @@ def in_words(server: str, text: str, status: str = "") -> WarehouseError:
             todo="Look whether MySQL runs, and whether the executors reach it by the host and port "
             "of its URL. Then run again.",
         )
+    for pattern, what, todo in _LIMITS:
+        if found := pattern.search(text):
+            about = found[1] if pattern.groups else _column(text)
+            return WarehouseError(f"Spark at {server}: {what.format(about)}.", safe=SAFE, todo=todo)
     return WarehouseError(f"Spark at {server}: {said(text)}", safe=SAFE)
+
+
+def _column(text: str) -> str:
+    """Return of which column an error is, if Spark marks the expression that gives it."""
+    lines = text.splitlines()
+    for sql, marks in pairwise(lines):
+        if (marked := _MARKED.search(marks)) and (alias := _ALIAS.match(sql, marked.end())):
+            return f" in the column `{alias[1].replace('``', '`')}`"
+    return ""
 
 
 def said(text: str) -> str:

@@ -1,0 +1,200 @@
+"""Spark or MySQL goes away in the middle: a sentence in bounded time, and the lake stays whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.lakes import rows
+from tests.servers.loading import query
+from tests.servers.proxy import Proxy, proxy
+from tests.servers.test_materialize_on_spark import env, nothing_is_left_over  # noqa: F401
+from tests.spark_server import missing, spark_cluster
+from tests.test_spark_cluster import processes, wait_for
+from warehouse.assets.on_spark import read
+from warehouse.assets.on_spark.read import load_by_spark
+from warehouse.engines.spark import cluster as clusters
+from warehouse.engines.spark import cluster_settings
+from warehouse.engines.spark import session as sessions
+from warehouse.engines.spark.cluster import Cluster
+from warehouse.engines.spark.session import connect, record_batches
+from warehouse.errors import WarehouseError
+from warehouse.lake.place import open_lake
+from warehouse.lake.snapshots import newest, numbers
+from warehouse.mysql.plan import describe
+from warehouse.mysql.url import parse_url
+from warehouse.settings import load_settings
+
+if TYPE_CHECKING:
+    from tests.conftest import WarehouseEnv
+    from tests.servers.launch import Database
+
+pytest.importorskip("pyspark")
+MARIADB = pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+
+LIMIT_MB = 24
+"""Of a result, on the cluster that is killed."""
+
+
+def megabytes(count: int) -> str:
+    """A query whose result is so large, in parts of a megabyte."""
+    text = "repeat(sha2(CAST(id AS STRING), 512), 8)"
+    return f"SELECT id, {text} AS t FROM range(0, {count}000, 1, {count})"
+
+
+@pytest.fixture
+def own_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """A cluster that a test may kill, with a low limit for results."""
+    if reason := missing():
+        if os.environ.get("REQUIRE_SERVERS") == "1":
+            pytest.fail(f"REQUIRE_SERVERS=1, and {reason}")
+        pytest.skip(reason)
+    write_settings = cluster_settings.write_settings
+
+    def with_a_limit(folder: Path, *given: Any) -> None:
+        write_settings(folder, *given)
+        with (folder / "conf" / "spark-defaults.conf").open("a") as file:
+            file.write(f"spark.driver.maxResultSize {LIMIT_MB}m\n")
+
+    monkeypatch.setattr(clusters, "write_settings", with_a_limit)
+    with spark_cluster() as cluster:
+        yield cluster
+
+
+def executors(cluster: Cluster) -> list[int]:
+    return [
+        one
+        for one in processes(cluster.folder)
+        if b"CoarseGrainedExecutorBackend" in Path(f"/proc/{one}/cmdline").read_bytes()
+    ]
+
+
+def is_being_read(server: Database) -> bool:
+    """Whether the executors read the table."""
+    asked = server.run("SELECT info FROM information_schema.processlist WHERE info IS NOT NULL")
+    return any("warehouse asset=things" in text and "SLEEP" in text for (text,) in asked)
+
+
+@MARIADB
+def test_what_dies_on_the_cluster(
+    server: Database,
+    env: WarehouseEnv,  # noqa: F811
+    own_cluster: Cluster,
+    spark_url: str,
+) -> None:
+    lake = open_lake(str(load_settings(env.home).lake))
+    env.configure(spark=own_cluster.url)
+    env.source("things", "select `odd id`, SLEEP(0.1) as waited from `odd things`")
+    load = ("materialize", "things")
+    with ThreadPoolExecutor() as pool, closing_session(own_cluster.url) as session:
+        with pytest.raises(WarehouseError, match=rf"has more than {LIMIT_MB}\.0 MiB") as large:
+            record_batches(session, megabytes(LIMIT_MB * 2)).read_all()
+        assert "spark.driver.maxResultSize" in large.value.todo
+
+        # The executors die: Spark starts others, and they read again.
+        running = pool.submit(env.command, *load, timeout=120)
+        wait_for(lambda: is_being_read(server), "the load")
+        for one in executors(own_cluster):
+            os.kill(one, signal.SIGKILL)
+        done = running.result()
+        assert done.returncode == 0, done.stderr
+        before = rows(lake, "things")
+        assert len(before) == 60 and numbers(lake) == [1]
+        nothing_is_left_over(env)
+
+        # The server dies, in the middle of a load and of a result.
+        reader = record_batches(session, megabytes(LIMIT_MB // 2))
+        assert reader.read_next_batch().num_rows
+        running = pool.submit(env.command, *load, timeout=120)
+        wait_for(lambda: is_being_read(server), "the load")
+        began = time.monotonic()
+        own_cluster.processes["connect"].kill()
+        with pytest.raises(WarehouseError, match="went away") as gone:
+            reader.read_all()
+        assert "\n" not in gone.value.what
+        done = running.result()
+        assert time.monotonic() - began < 45
+    assert done.returncode == 1
+    assert "Spark at" in done.stderr and "went away" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+    assert rows(lake, "things") == before and numbers(lake) == [1]
+
+    # Another cluster finishes it.
+    env.configure(spark=spark_url)
+    done = env.command(*load, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert numbers(lake) == [1, 2]
+    manifest = newest(lake)
+    assert manifest and manifest.tables["loads"].rows == 2
+    assert rows(lake, "things") == before
+
+
+@contextmanager
+def closing_session(url: str) -> Iterator[Any]:
+    session = connect(url)
+    try:
+        yield session
+    finally:
+        session.client.close()
+
+
+@contextmanager
+def spark_proxy(url: str) -> Iterator[tuple[Proxy, str]]:
+    """Run a proxy in front of Spark. Yields it, and the URL that leads through it."""
+    host, _, port = url.removeprefix("sc://").partition(":")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        network = Proxy((host, int(port)))
+        threading.Thread(target=network.serve, args=[listener], daemon=True).start()
+        with closing(network):
+            yield network, f"sc://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("later", ["no line", "a new line"])
+def test_the_line_to_spark_falls_silent(
+    spark_url: str, monkeypatch: pytest.MonkeyPatch, later: str
+) -> None:
+    """With its own settings this takes 50 seconds, and 20 more without a new line."""
+    quick = {"grpc.keepalive_time_ms": 3_000, "grpc.keepalive_timeout_ms": 2_000}
+    monkeypatch.setattr(sessions, "_CHANNEL", {**sessions._CHANNEL, **quick})
+    with spark_proxy(spark_url) as (network, url), closing_session(url) as session:
+        reader = record_batches(session, megabytes(60))
+        assert reader.read_next_batch().num_rows
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            if later == "no line":
+                network.target = silent.getsockname()
+            network.mute()
+            began = time.monotonic()
+            with pytest.raises(WarehouseError, match=r"went away|was interrupted") as said:
+                reader.read_all()
+        assert time.monotonic() - began < 45
+        assert "\n" not in said.value.what and "un again" in said.value.todo
+
+
+@MARIADB
+def test_a_mysql_that_falls_silent(
+    server: Database, spark_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The executor gives the connection up, and reads again over another one."""
+    server.run(
+        "CREATE TABLE t (n INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(1000))",
+        "INSERT INTO t (v) VALUES (REPEAT('x', 1000))",
+        *["INSERT INTO t (v) SELECT v FROM t"] * 12,
+    )
+    monkeypatch.setattr(read, "_DRIVER", {**read._DRIVER, "socketTimeout": "3000"})
+    with closing_session(spark_url) as spark, proxy(server, after=2_000_000) as (network, url):
+        plan = describe(parse_url(url), query("SELECT * FROM t"))
+        began = time.monotonic()
+        loaded = load_by_spark(spark, plan, f"file://{tmp_path}/out", say=print)
+    assert network.silent.is_set()
+    assert time.monotonic() - began < 60
+    assert loaded.written.rows == 4096
