@@ -30,7 +30,7 @@ from warehouse.engines.spark.cluster import Cluster
 from warehouse.engines.spark.session import connect, record_batches
 from warehouse.errors import WarehouseError
 from warehouse.lake.place import open_lake
-from warehouse.lake.snapshots import newest, numbers
+from warehouse.lake.snapshots import numbers
 from warehouse.mysql.plan import describe
 from warehouse.mysql.url import parse_url
 from warehouse.settings import load_settings
@@ -52,9 +52,9 @@ def megabytes(count: int) -> str:
     return f"SELECT id, {text} AS t FROM range(0, {count}000, 1, {count})"
 
 
-@pytest.fixture
-def own_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """A cluster that a test may kill, with a low limit for results."""
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[Cluster]:
+    """A cluster that tests may kill, with a low limit for results."""
     if reason := missing():
         if os.environ.get("REQUIRE_SERVERS") == "1":
             pytest.fail(f"REQUIRE_SERVERS=1, and {reason}")
@@ -66,9 +66,10 @@ def own_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
         with (folder / "conf" / "spark-defaults.conf").open("a") as file:
             file.write(f"spark.driver.maxResultSize {LIMIT_MB}m\n")
 
-    monkeypatch.setattr(clusters, "write_settings", with_a_limit)
-    with spark_cluster() as cluster:
-        yield cluster
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clusters, "write_settings", with_a_limit)
+        with spark_cluster() as cluster:
+            yield cluster
 
 
 def executors(cluster: Cluster) -> list[int]:
@@ -85,38 +86,58 @@ def is_being_read(server: Database) -> bool:
     return any("warehouse asset=things" in text and "SLEEP" in text for (text,) in asked)
 
 
+SLOW = "select `odd id`, SLEEP(0.1) as waited from `odd things`"
+LOAD = ("materialize", "things")
+
+
+def test_a_result_that_is_too_large(own_cluster: Cluster) -> None:
+    with (
+        closing_session(own_cluster.url) as session,
+        pytest.raises(WarehouseError, match=rf"has more than {LIMIT_MB}\.0 MiB") as large,
+    ):
+        record_batches(session, megabytes(LIMIT_MB * 2)).read_all()
+    assert "spark.driver.maxResultSize" in large.value.todo
+
+
 @MARIADB
-def test_what_dies_on_the_cluster(
+def test_executors_that_die(
+    server: Database,
+    env: WarehouseEnv,  # noqa: F811
+    own_cluster: Cluster,
+) -> None:
+    """Spark starts others, and they read again."""
+    env.configure(spark=own_cluster.url)
+    env.source("things", SLOW)
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(env.command, *LOAD, timeout=120)
+        wait_for(lambda: is_being_read(server), "the load")
+        for one in executors(own_cluster):
+            os.kill(one, signal.SIGKILL)
+        done = running.result()
+    assert done.returncode == 0, done.stderr
+    lake = open_lake(str(load_settings(env.home).lake))
+    assert len(rows(lake, "things")) == 60 and numbers(lake) == [1]
+    nothing_is_left_over(env)
+
+
+@MARIADB
+def test_a_server_that_dies(
     server: Database,
     env: WarehouseEnv,  # noqa: F811
     own_cluster: Cluster,
     spark_url: str,
 ) -> None:
+    """In the middle of a load and of a result. Another cluster finishes the load."""
+    env.run("things")
     lake = open_lake(str(load_settings(env.home).lake))
+    before = rows(lake, "things")
     env.configure(spark=own_cluster.url)
-    env.source("things", "select `odd id`, SLEEP(0.1) as waited from `odd things`")
-    load = ("materialize", "things")
+    env.source("things", SLOW)
     with ThreadPoolExecutor() as pool, closing_session(own_cluster.url) as session:
-        with pytest.raises(WarehouseError, match=rf"has more than {LIMIT_MB}\.0 MiB") as large:
-            record_batches(session, megabytes(LIMIT_MB * 2)).read_all()
-        assert "spark.driver.maxResultSize" in large.value.todo
-
-        # The executors die: Spark starts others, and they read again.
-        running = pool.submit(env.command, *load, timeout=120)
+        running = pool.submit(env.command, *LOAD, timeout=120)
         wait_for(lambda: is_being_read(server), "the load")
-        for one in executors(own_cluster):
-            os.kill(one, signal.SIGKILL)
-        done = running.result()
-        assert done.returncode == 0, done.stderr
-        before = rows(lake, "things")
-        assert len(before) == 60 and numbers(lake) == [1]
-        nothing_is_left_over(env)
-
-        # The server dies, in the middle of a load and of a result.
         reader = record_batches(session, megabytes(LIMIT_MB // 2))
         assert reader.read_next_batch().num_rows
-        running = pool.submit(env.command, *load, timeout=120)
-        wait_for(lambda: is_being_read(server), "the load")
         began = time.monotonic()
         own_cluster.processes["connect"].kill()
         with pytest.raises(WarehouseError, match="went away") as gone:
@@ -128,15 +149,10 @@ def test_what_dies_on_the_cluster(
     assert "Spark at" in done.stderr and "went away" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
     assert rows(lake, "things") == before and numbers(lake) == [1]
-
-    # Another cluster finishes it.
     env.configure(spark=spark_url)
-    done = env.command(*load, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert numbers(lake) == [1, 2]
-    manifest = newest(lake)
-    assert manifest and manifest.tables["loads"].rows == 2
-    assert rows(lake, "things") == before
+    env.run("things")
+    assert numbers(lake) == [1, 2] and len(rows(lake, "loads")) == 2
+    assert len(rows(lake, "things")) == 60
 
 
 @contextmanager
@@ -159,25 +175,20 @@ def spark_proxy(url: str) -> Iterator[tuple[Proxy, str]]:
             yield network, f"sc://127.0.0.1:{listener.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("later", ["no line", "a new line"])
-def test_the_line_to_spark_falls_silent(
-    spark_url: str, monkeypatch: pytest.MonkeyPatch, later: str
-) -> None:
-    """With its own settings this takes 50 seconds, and 20 more without a new line."""
-    quick = {"grpc.keepalive_time_ms": 3_000, "grpc.keepalive_timeout_ms": 2_000}
-    monkeypatch.setattr(sessions, "_CHANNEL", {**sessions._CHANNEL, **quick})
+def test_the_line_to_spark_falls_silent(spark_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New connections are silent as well."""
+    monkeypatch.setattr(sessions, "_RETRIES", 1)
     with spark_proxy(spark_url) as (network, url), closing_session(url) as session:
         reader = record_batches(session, megabytes(60))
         assert reader.read_next_batch().num_rows
         with socket.create_server(("127.0.0.1", 0)) as silent:
-            if later == "no line":
-                network.target = silent.getsockname()
+            network.target = silent.getsockname()
             network.mute()
             began = time.monotonic()
-            with pytest.raises(WarehouseError, match=r"went away|was interrupted") as said:
+            with pytest.raises(WarehouseError, match="went away") as said:
                 reader.read_all()
-        assert time.monotonic() - began < 45
-        assert "\n" not in said.value.what and "un again" in said.value.todo
+        assert time.monotonic() - began < 90
+        assert "\n" not in said.value.what and "run again" in said.value.todo
 
 
 @MARIADB
