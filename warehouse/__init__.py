@@ -81,9 +81,15 @@ def diff(
         WarehouseError: a snapshot, the table or a column of the key is not there.
     """
     from warehouse.settings import load_settings
-    from warehouse.store.diff import diff
 
-    return diff(load_settings().path, table, old, new, key)
+    settings = load_settings()
+    if settings.spark is None:
+        from warehouse.store import diff
+
+        return diff.diff(settings.path, table, old, new, key)
+    from warehouse.store import diff_on_spark
+
+    return diff_on_spark.diff(settings, table, old, new, key)
 
 
 def sql(query: str) -> duckdb.DuckDBPyRelation:

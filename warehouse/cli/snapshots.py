@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from warehouse.cli.output import errors_for_people, only_in_duckdb
+from warehouse.cli.output import errors_for_people
 from warehouse.console.terminal import say
 from warehouse.settings import Settings, load_settings
 from warehouse.store import snapshots
@@ -96,6 +96,5 @@ def diff(table: str, old: str | None, new: str | None, key: str | None) -> None:
     with errors_for_people():
         import warehouse
 
-        only_in_duckdb(load_settings(), "diff")
         names = [name.strip() for name in key.split(",")] if key else None
         click.echo(str(warehouse.diff(table, old, new, names)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,25 +30,37 @@ class Rows:
 
 
 def default_key(
-    connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]
+    columns: Sequence[Column],
+    most_rows: Callable[[], int],
+    repeated: Callable[[Sequence[Column]], int],
 ) -> list[Column] | None:
     """Return the columns that tell the rows apart, or None if none are known to.
 
     `id` if there is one; nothing if there is but one row; else the fewest of the first columns
     that are unique in both snapshots.
+
+    Args:
+        columns: Of the rows.
+        most_rows: Returns how many rows the larger one of the snapshots has.
+        repeated: Returns how many keys a snapshot has more than once.
     """
     for column in columns:
         if column.name == "id":
             return [column]
+    if most_rows() <= 1:
+        return []
+    for length in range(1, min(LEADING, len(columns)) + 1):
+        if not repeated(columns[:length]):
+            return list(columns[:length])
+    return None
+
+
+def most_rows(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return how many rows the larger one of the snapshots has."""
     sizes = connection.execute(
         "SELECT count(*) FROM old_rows UNION ALL SELECT count(*) FROM new_rows"
     ).fetchall()
-    if max(sizes) <= (1,):
-        return []
-    for length in range(1, min(LEADING, len(columns)) + 1):
-        if not note_repeated(connection, columns[:length]):
-            return list(columns[:length])
-    return None
+    return int(max(sizes)[0])
 
 
 def note_repeated(connection: duckdb.DuckDBPyConnection, key: Sequence[Column]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -141,12 +142,17 @@ def between(
 ) -> Difference:
     """Compare a table or view of two snapshots, see `diff`."""
     if old == new:
-        raise WarehouseError(
-            f"Both are snapshot {new.number}: there is nothing to compare.",
-            todo="`just history` lists what is kept.",
-        )
+        raise same_snapshot(new.number)
     with side_by_side.attached(old, new, whole) as connection:
         return difference(connection, old, new, table, names)
+
+
+def same_snapshot(number: int) -> WarehouseError:
+    """Say that both snapshots are one."""
+    return WarehouseError(
+        f"Both are snapshot {number}: there is nothing to compare.",
+        todo="`just history` lists what is kept.",
+    )
 
 
 def difference(
@@ -169,41 +175,110 @@ def difference(
     """
     before, after, absent = side_by_side.take(connection, old, new, table)
     columns = side_by_side.common_columns(connection, before, after)
-    key = _named(table, columns, names) if names else compare.default_key(connection, columns)
+    of = Compared(table, old.number, new.number, before, after, columns, absent)
+    return compared(connection, of, names, examples=examples)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What is compared: a table or view, its snapshots, and its columns in them.
+
+    Attributes:
+        table: Its name.
+        old, new: The snapshots' numbers.
+        before, after: Its columns in them, and their types.
+        columns: Those that both have.
+        absent: The snapshot in which it is not there, if there is one.
+    """
+
+    table: str
+    old: int
+    new: int
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    columns: Sequence[side_by_side.Column]
+    absent: int | None
+
+    def found(
+        self,
+        key: Sequence[side_by_side.Column] | None,
+        repeated: int,
+        parts: Sequence[compare.Rows],
+        shown: Sequence[Example],
+    ) -> Difference:
+        """Return what changed.
+
+        Args:
+            key: The columns that tell rows apart.
+            repeated: How many keys stand in more than one row of a snapshot.
+            parts: What became of the rows: with a key, first of those that have one of their own.
+            shown: Values that changed.
+        """
+        before, after = self.before, self.after
+        return Difference(
+            table=self.table,
+            old=self.old,
+            new=self.new,
+            key=None if key is None else tuple(column.name for column in key),
+            repeated=repeated,
+            added=sum(part.added for part in parts),
+            removed=sum(part.removed for part in parts),
+            changed=parts[0].changed,
+            columns_added={name: type_ for name, type_ in after.items() if name not in before},
+            columns_removed={name: type_ for name, type_ in before.items() if name not in after},
+            columns_retyped={
+                column.name: Retyped(column.old_type, column.new_type, column.compared_as)
+                for column in self.columns
+                if column.retyped
+            },
+            values=parts[0].values,
+            examples=shown,
+            absent=self.absent,
+        )
+
+
+def compared(
+    connection: duckdb.DuckDBPyConnection,
+    of: Compared,
+    names: Sequence[str] | None,
+    *,
+    examples: bool = True,
+) -> Difference:
+    """Compare all rows: those of the tables `old_rows` and `new_rows`, see `difference`."""
+    columns = of.columns
+    key = (
+        named(of.table, columns, names)
+        if names
+        else compare.default_key(
+            columns,
+            partial(compare.most_rows, connection),
+            partial(compare.note_repeated, connection),
+        )
+    )
     repeated = compare.note_repeated(connection, key) if key else 0
     shown: list[Example] = []
     parts: list[compare.Rows] = []
     if key is not None:
         rows = compare.by_key(connection, columns, key, repeated, examples=examples)
         if examples:
-            found = compare.examples(connection, columns, key, rows)
-            shown = [Example(*example) for example in found]
+            shown = shown_of(connection, columns, key, rows)
         parts.append(rows)
     if key is None or repeated:
         parts.append(compare.as_wholes(connection, columns, key or ()))
-    return Difference(
-        table=table,
-        old=old.number,
-        new=new.number,
-        key=None if key is None else tuple(column.name for column in key),
-        repeated=repeated,
-        added=sum(part.added for part in parts),
-        removed=sum(part.removed for part in parts),
-        changed=parts[0].changed,
-        columns_added={name: type_ for name, type_ in after.items() if name not in before},
-        columns_removed={name: type_ for name, type_ in before.items() if name not in after},
-        columns_retyped={
-            column.name: Retyped(column.old_type, column.new_type, column.compared_as)
-            for column in columns
-            if column.retyped
-        },
-        values=parts[0].values,
-        examples=shown,
-        absent=absent,
-    )
+    return of.found(key, repeated, parts, shown)
 
 
-def _named(
+def shown_of(
+    connection: duckdb.DuckDBPyConnection,
+    columns: Sequence[side_by_side.Column],
+    key: Sequence[side_by_side.Column],
+    rows: compare.Rows,
+) -> list[Example]:
+    """Return the values that are shown of what `compare.by_key` found."""
+    return [Example(*one) for one in compare.examples(connection, columns, key, rows)]
+
+
+def named(
     table: str, columns: Sequence[side_by_side.Column], names: Sequence[str]
 ) -> list[side_by_side.Column]:
     """Return the columns of these names.

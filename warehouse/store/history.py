@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from operator import index
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import duckdb
 
@@ -29,6 +31,18 @@ from warehouse.store.write_lock import last_given
 
 TABLE = "snapshots"
 """The table that lists the snapshots that led to the one it is in."""
+
+
+class Numbered(Protocol):
+    """A snapshot of the warehouse's file, or of a lake."""
+
+    @property
+    def number(self) -> int:
+        """They only ever grow."""
+        ...
+
+
+S = TypeVar("S", bound=Numbered)
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -70,31 +84,50 @@ def find(path: Path, which: int | str | date) -> Snapshot:
     Raises:
         WarehouseError: it is not kept; names those that are.
     """
+    return choose(str(path), kept(path), lambda: written(path), which, lambda: later(path))
+
+
+def choose(
+    place: str,
+    snapshots: Sequence[S],
+    written_at: Callable[[], Mapping[int, datetime]],
+    which: int | str | date,
+    others: Callable[[], Sequence[S]] = lambda: (),
+) -> S:
+    """Return one of the snapshots that are kept.
+
+    Args:
+        place: Where they are, for the error.
+        snapshots: Those that are kept, the newest one last.
+        written_at: Returns when each was written, by its number.
+        which: See `find`.
+        others: Returns snapshots that only their number finds.
+
+    Raises:
+        WarehouseError: it is not kept; names those that are.
+    """
     meant = _meant(which)
-    kept_snapshots = kept(path)
     if isinstance(meant, datetime):
-        known = written(path)
-        found = [
-            one for one in kept_snapshots if one.number in known and known[one.number] <= meant
-        ]
-        missing = f"No snapshot of {path} that is kept is as old as {meant:%Y-%m-%d %H:%M:%S %Z}."
+        known = written_at()
+        found = [one for one in snapshots if one.number in known and known[one.number] <= meant]
+        missing = f"No snapshot of {place} that is kept is as old as {meant:%Y-%m-%d %H:%M:%S %Z}."
     else:
         found = [
             one
-            for back, one in enumerate(reversed(kept_snapshots))
+            for back, one in enumerate(reversed(snapshots))
             if meant == one.number or (meant <= 0 and meant == -back)
-        ] or [one for one in later(path) if meant == one.number]
-        missing = f"There is no snapshot {meant} of {path}."
+        ] or [one for one in others() if meant == one.number]
+        missing = f"There is no snapshot {meant} of {place}."
     if found:
         return found[-1]
-    if len(kept_snapshots) == 1 and isinstance(meant, int) and meant < 0:
-        raise none_before(kept_snapshots[0])
-    times_of = written(path)
+    if len(snapshots) == 1 and isinstance(meant, int) and meant < 0:
+        raise none_before(snapshots[0])
+    times_of = written_at()
     names = [
         f"{one.number} ({times_of[one.number].astimezone():%Y-%m-%d %H:%M:%S})"
         if one.number in times_of
         else str(one.number)
-        for one in kept_snapshots
+        for one in snapshots
     ]
     raise WarehouseError(
         missing,
@@ -103,7 +136,7 @@ def find(path: Path, which: int | str | date) -> Snapshot:
     )
 
 
-def none_before(oldest: Snapshot) -> WarehouseError:
+def none_before(oldest: Numbered) -> WarehouseError:
     """Say that there is none to compare with or to go back to, and how there comes to be one."""
     return WarehouseError(
         f"Snapshot {oldest.number} is the oldest that is kept: there is none before it.",

@@ -6,7 +6,7 @@ each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -121,7 +121,8 @@ def take(
     """
     before, after = (_take(connection, side, table) for side in ("old", "new"))
     if before is None and after is None:
-        raise _unknown(connection, old, new, table)
+        names = {*_names(connection, "old"), *_names(connection, "new")}
+        raise unknown(table, old.number, new.number, names)
     for columns, side, other in ((before, "old", "new"), (after, "new", "old")):
         if columns is None:
             connection.execute(f"CREATE TEMP TABLE {side}_rows AS FROM {other}_rows LIMIT 0")
@@ -170,14 +171,19 @@ def _take(connection: duckdb.DuckDBPyConnection, side: str, table: str) -> dict[
     return {name: type_ for name, type_, *_ in described}
 
 
-def _unknown(
-    connection: duckdb.DuckDBPyConnection, old: Snapshot, new: Snapshot, table: str
-) -> WarehouseError:
-    names = sorted({*_names(connection, "old"), *_names(connection, "new")})
-    near = get_close_matches(table, names, n=1)
+def unknown(table: str, old: int, new: int, names: Iterable[str]) -> WarehouseError:
+    """Say that a table or view is in neither snapshot.
+
+    Args:
+        table: Its name.
+        old, new: The numbers of the snapshots.
+        names: Of the tables and views that are in one of them.
+    """
+    found = sorted(names)
+    near = get_close_matches(table, found, n=1)
     return WarehouseError(
-        f"There is no table or view {table} in snapshot {old.number} or {new.number}.",
-        todo=f"Did you mean {near[0]}?" if near else f"They hold {', '.join(names) or 'nothing'}.",
+        f"There is no table or view {table} in snapshot {old} or {new}.",
+        todo=f"Did you mean {near[0]}?" if near else f"They hold {', '.join(found) or 'nothing'}.",
     )
 
 

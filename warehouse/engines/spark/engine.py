@@ -72,6 +72,11 @@ class SparkEngine:
         self._interrupted = False
         self.failure: Exception | None = None
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The tables and views, by their names in lower case."""
+        return self._names
+
     @cached_property
     def columns(self) -> Mapping[str, Mapping[str, str]]:
         """The columns and DuckDB types of each table and view."""

@@ -61,10 +61,15 @@ def identity(view: View, views: Mapping[str, View], tables: Mapping[str, LakeTab
     return MARK + found.hexdigest()[:32]
 
 
+def plain(manifest: Manifest) -> dict[str, LakeTable]:
+    """Return the tables of a snapshot that are no kept views."""
+    return {name: one for name, one in manifest.tables.items() if not _marked(one)}
+
+
 def current(manifest: Manifest, views: Iterable[View]) -> dict[str, LakeTable]:
     """Return the tables of a snapshot without the kept views that are not what they were."""
     by_name = {view.name: view for view in views}
-    tables = {name: one for name, one in manifest.tables.items() if not _marked(one)}
+    tables = plain(manifest)
     kept = {
         name: one
         for name, one in manifest.tables.items()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from warehouse.engines.spark.engine import ParquetTable, SparkEngine
 from warehouse.engines.spark.kept_views import current, position
 from warehouse.engines.spark.session import connect
@@ -10,7 +13,11 @@ from warehouse.lake.manifest import Manifest
 from warehouse.lake.place import Lake, full_url, open_lake
 from warehouse.lake.snapshots import newest
 from warehouse.project.project import load_project
+from warehouse.project.view_files import View
 from warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql.connect.session import SparkSession
 
 
 def open_newest(settings: Settings) -> SparkEngine:
@@ -22,12 +29,17 @@ def open_newest(settings: Settings) -> SparkEngine:
     lake = lake_of(settings)
     manifest = newest(lake)
     if manifest is None:
-        raise WarehouseError(
-            f"There is no snapshot in the lake at {settings.lake} yet.",
-            todo="Write one with `just materialize`, or send the one of the DuckDB file with "
-            "`just publish`.",
-        )
+        raise no_snapshot(lake)
     return engine_on(settings, lake, manifest)
+
+
+def no_snapshot(lake: Lake) -> WarehouseError:
+    """Say that a lake is empty, and how there comes to be a snapshot."""
+    return WarehouseError(
+        f"There is no snapshot in the lake at {lake.shown} yet.",
+        todo="Write one with `just materialize`, or send the one of the DuckDB file with "
+        "`just publish`.",
+    )
 
 
 def lake_of(settings: Settings) -> Lake:
@@ -54,6 +66,22 @@ def engine_on(settings: Settings, lake: Lake, manifest: Manifest) -> SparkEngine
     """
     assert settings.spark
     views = load_project(settings.home).views
+    return engine_in(connect(settings.spark), views, lake, manifest)
+
+
+def engine_in(
+    session: SparkSession, views: Sequence[View], lake: Lake, manifest: Manifest
+) -> SparkEngine:
+    """Open the engine on a snapshot of a lake in a session that is there already.
+
+    Of two engines in one session, the one that comes later takes the names of the other.
+
+    Args:
+        session: With Spark.
+        views: Of the project.
+        lake: Where the tables are.
+        manifest: The snapshot.
+    """
     ordered = {view.name for view in views if view.ordered}
     tables = {
         name: ParquetTable(
@@ -63,4 +91,4 @@ def engine_on(settings: Settings, lake: Lake, manifest: Manifest) -> SparkEngine
         )
         for name, table in current(manifest, views).items()
     }
-    return SparkEngine(connect(settings.spark), tables, views)
+    return SparkEngine(session, tables, views)
