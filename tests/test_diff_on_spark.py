@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 import warehouse
 from tests.conftest import WarehouseEnv
 from tests.lakes import no_waiting_for_the_disk
+from warehouse.engines.spark.lake_snapshot import LakeSnapshot
+from warehouse.engines.spark.session import connected, record_batches
 from warehouse.errors import WarehouseError
 from warehouse.lake.place import open_lake
 from warehouse.lake.publish import publish
+from warehouse.lake.snapshots import all_snapshots, newest
 from warehouse.lake.write import keep_flat
 from warehouse.project.quoting import quoted
+from warehouse.store import diff_on_spark
 from warehouse.store.diff import Difference, Example
 from warehouse.store.publish import write
 from warehouse.store.snapshots import read
@@ -62,8 +66,6 @@ class Both:
                     "SELECT table_name FROM duckdb_tables() WHERE table_name <> 'snapshots'"
                 ).fetchall()
             ]
-            from warehouse.lake.snapshots import newest
-
             there = newest(self.lake)
             gone = [name for name in (there.tables if there else ()) if name not in names]
             found = publish(
@@ -93,6 +95,18 @@ class Both:
         return found
 
 
+@pytest.fixture(scope="module")
+def filled(spark_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    """Two snapshots, which the tests only read."""
+    folder = tmp_path_factory.mktemp("filled")
+    folder.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        found = Both(WarehouseEnv(folder, patch, lambda: pytest.fail()), spark_url, folder)
+        found.put("CREATE TABLE orders AS SELECT i AS id, i % 3 AS customer FROM range(50) r(i)")
+        found.put("UPDATE orders SET customer = -1", "CREATE TABLE later AS SELECT 1 AS id")
+        yield found
+
+
 @pytest.fixture
 def both(warehouse_env: WarehouseEnv, spark_url: str, tmp_path: Path) -> Both:
     tmp_path.chmod(0o755)
@@ -116,11 +130,100 @@ def test_rows_added_removed_and_changed(both: Both) -> None:
     assert (found.added, found.removed, found.changed) == (1, 2, 3)
     assert found.values == {"amount": 1, "status": 2, "score": 1}
     assert Example((5,), "status", None, "open") in found.examples
-    both.same("Orders", old=2, new=1, key="customer")
-    both.same("orders", key=["status", "ID"])
+    assert both.same("Orders", old=2, new=1, key="customer").repeated == 3
     both.put("CREATE TABLE other AS SELECT 1 AS a")
     assert both.same("orders").old == 1
-    assert both.same("tick").old == 2
-    assert both.same("orders", old=2).equal
+    assert both.same("orders", old=2, key=["status", "ID"]).equal
 
 
+def test_columns_that_came_went_and_have_another_type(both: Both) -> None:
+    same = "SELECT 1 AS id, 'x' AS note"
+    both.put(
+        "CREATE TABLE t AS SELECT 1::INTEGER AS id, 1.5::DECIMAL(5,2) AS amount, 5::UTINYINT AS n, "
+        "DATE '2026-11-01' AS day, 0 AS gone, 18446744073709551615::UBIGINT AS big, '[1]'::JSON j",
+        "CREATE TABLE only_here AS SELECT 7::INTEGER AS id, '7' AS n, [1.5::DOUBLE] AS l",
+        f"CREATE TABLE gone AS {same}",
+    )
+    both.put(
+        "CREATE OR REPLACE TABLE t AS SELECT 1::BIGINT AS id, 1.5::DECIMAL(12,3) AS amount, "
+        "-5::TINYINT AS n, TIMESTAMP '2026-11-01 00:00' AS day, 'x' AS come, "
+        "NULL::DECIMAL(38,30) AS big, '[1]' AS j",
+        "CREATE OR REPLACE TABLE only_here AS SELECT 7::BIGINT AS id, 7 AS n, [1.5::FLOAT] AS l",
+        "DROP TABLE gone",
+        f"CREATE TABLE came AS {same} UNION ALL {same}",
+        "CREATE TABLE nothing (id INTEGER)",
+    )
+    assert both.same("t").values == {"n": 1, "big": 1}
+    assert both.same("only_here").columns_retyped["n"].compared_as == "VARCHAR"
+    came, gone = both.same("came"), both.same("gone")
+    assert (came.added, came.repeated, came.absent) == (2, 1, 1)
+    assert (gone.removed, gone.repeated, gone.absent) == (1, 0, 2)
+    assert not both.same("nothing").equal
+
+
+def test_views_read_the_tables_of_their_own_snapshot(both: Both) -> None:
+    for source in ("orders", "labels"):
+        both.env.source(source, f"select * from {source}")
+    views = [
+        both.view("by_customer", "select customer, count(*) as n from orders group by customer"),
+        both.view("total", "select sum(n) as n, max(customer) as last from by_customer"),
+    ]
+    later = both.view("later", "select label, id from labels")
+    both.put("CREATE TABLE orders AS SELECT i AS id, i % 3 AS customer FROM range(10) r(i)", *views)
+    both.put("CREATE TABLE labels AS SELECT 1 AS id, 'a' AS label", later)
+    both.put("UPDATE orders SET customer = 9 WHERE id IN (7, 8)", "DELETE FROM orders WHERE id=0")
+    both.put("CREATE TABLE other AS SELECT 1 AS a")
+    grouped = both.same("by_customer")
+    assert (grouped.old, grouped.key, grouped.added, grouped.changed) == (2, ("customer",), 1, 3)
+    total = both.same("total")
+    assert (total.key, total.examples) == ((), [Example((), "n", 10, 9), Example((), "last", 2, 9)])
+    assert both.same("later").absent == 1
+
+
+def test_files_that_both_snapshots_have_are_not_compared(both: Both) -> None:
+    rows = "SELECT DATE '2026-11-01' + i::INTEGER % 5 AS day, i AS n FROM range(100) r(i)"
+    days = {"t": "day"}
+    both.put(f"CREATE TABLE t AS {rows}", days=days)
+    both.put("UPDATE t SET n = -1 WHERE day = '2026-11-03'", days=days)
+    found = both.same("t")
+    assert (found.key, found.added, found.removed) == (None, 20, 20)
+    assert both.same("t", key="n").repeated == 1
+    older, newer = all_snapshots(both.lake)
+    with connected(both.spark_url) as session:
+        new, old = (LakeSnapshot(session, [], both.lake, one) for one in (newer, older))
+        relation = new.relation("t", old)
+        counts = [
+            [*record_batches(session, f"SELECT count(*) FROM `{name}`")][0][0][0].as_py()
+            for name in (relation.whole, relation.own)
+        ]
+    assert counts == [100, 20]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"table": "order"}, "no table or view order in snapshot 1 or 2.\nDid you mean orders?"),
+        ({"table": "xyz"}, "view xyz in snapshot 1 or 2.\nThey hold later, orders, tick."),
+        ({"table": "orders", "key": "idd"}, "no column idd in both snapshots.\n.*id, customer"),
+        ({"table": "orders", "old": 2, "new": 2}, "Both are snapshot 2"),
+        ({"table": "orders", "new": 1}, "Snapshot 1 is the oldest that is kept"),
+        ({"table": "orders", "old": 7}, r"no snapshot 7 of .*lake\.\nKept are 1 \(20.*\), 2 \(20"),
+        ({"table": "orders", "old": "2020-01-01"}, "that is kept is as old as 2020-01-01"),
+    ],
+)
+def test_errors_name_the_way_out(filled: Both, wanted: dict[str, Any], said: str) -> None:
+    with pytest.raises(WarehouseError, match=said):
+        filled.on_spark(**wanted)
+
+
+def test_an_empty_lake(both: Both) -> None:
+    with pytest.raises(WarehouseError, match="There is no snapshot in the lake at .* yet"):
+        both.on_spark("orders")
+
+
+def test_more_rows_than_may_come_here(filled: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diff_on_spark, "MOST_ROWS", 5)
+    with pytest.raises(
+        WarehouseError, match="orders: More than 5 rows that changed .*\n.*\n.*view"
+    ):
+        filled.on_spark("orders")
