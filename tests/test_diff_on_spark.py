@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
 
 import warehouse
 from tests.conftest import WarehouseEnv
@@ -193,7 +199,7 @@ def test_files_that_both_snapshots_have_are_not_compared(both: Both) -> None:
         new, old = (LakeSnapshot(session, [], both.lake, one) for one in (newer, older))
         relation = new.relation("t", old)
         counts = [
-            [*record_batches(session, f"SELECT count(*) FROM `{name}`")][0][0][0].as_py()
+            next(iter(record_batches(session, f"SELECT count(*) FROM `{name}`")))[0][0].as_py()
             for name in (relation.whole, relation.own)
         ]
     assert counts == [100, 20]
@@ -217,13 +223,149 @@ def test_errors_name_the_way_out(filled: Both, wanted: dict[str, Any], said: str
 
 
 def test_an_empty_lake(both: Both) -> None:
-    with pytest.raises(WarehouseError, match="There is no snapshot in the lake at .* yet"):
+    with pytest.raises(WarehouseError, match=r"There is no snapshot in the lake at .* yet"):
         both.on_spark("orders")
 
 
 def test_more_rows_than_may_come_here(filled: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diff_on_spark, "MOST_ROWS", 5)
     with pytest.raises(
-        WarehouseError, match="orders: More than 5 rows that changed .*\n.*\n.*view"
+        WarehouseError, match=r"orders: More than 5 rows that changed .*\n.*\n.*view"
     ):
         filled.on_spark("orders")
+
+
+FLOATS = ["NULL", "'nan'", "0.0", "'-0.0'", "1.5", "'inf'"]
+VALUES = {
+    "INTEGER": ["NULL", "1", "2", "3"],
+    "UBIGINT": ["NULL", "0", "18446744073709551615"],
+    "DECIMAL(5,2)": ["NULL", "1.10", "-0.01"],
+    "DOUBLE": FLOATS,
+    "FLOAT": FLOATS,
+    "VARCHAR": ["NULL", "''", "'a'", "'A'", "'a '", "'é'", "'e\u0301'", "'ß'", "'1'", "chr(0)"],
+    "BLOB": ["NULL", "''::BLOB", r"'\x00\xFF'::BLOB", "'a'::BLOB"],
+    "BOOLEAN": ["NULL", "true", "false"],
+    "DATE": ["NULL", "'2026-11-01'", "'0001-01-01'"],
+    "TIMESTAMP": ["NULL", "'2026-11-01'", "'2026-11-01 00:00:00.000001'"],
+    "TIMESTAMPTZ": ["NULL", "'2026-11-01 00:00:00+00'", "'2026-11-01 01:00:00+01'"],
+    "INTERVAL": ["NULL", "INTERVAL '1 month'", "INTERVAL '30 days'", "INTERVAL '-00:00:01'"],
+    "JSON": ["NULL", "'{}'", "'{ }'", "'1'"],
+    "UUID": ["NULL", "'11111111-1111-1111-1111-111111111111'"],
+    "DOUBLE[]": ["NULL", "[]", "['nan', NULL]", "['-0.0']", "[0.0]"],
+    "STRUCT(a INTEGER, b VARCHAR)": ["NULL", "{'a': NULL, 'b': 'x'}", "{'a': 1, 'b': NULL}"],
+    "MAP(INTEGER, VARCHAR)": ["NULL", "MAP {1: 'a', 2: 'b'}", "MAP {2: 'b', 1: 'a'}"],
+}
+"""For each type of DuckDB, values that are easily taken for each other."""
+
+RETYPED = {
+    "INTEGER": ["BIGINT", "DOUBLE", "VARCHAR", "DECIMAL(12,3)", "UBIGINT"],
+    "DECIMAL(5,2)": ["DECIMAL(4,3)", "DOUBLE", "INTEGER"],
+    "FLOAT": ["DOUBLE"],
+    "VARCHAR": ["JSON", "BLOB"],
+    "JSON": ["VARCHAR"],
+    "UUID": ["VARCHAR"],
+    "DATE": ["TIMESTAMP", "TIMESTAMPTZ", "VARCHAR"],
+    "TIMESTAMP": ["TIMESTAMPTZ", "TIMESTAMP_S"],
+}
+"""What a column of a type may become."""
+
+
+@dataclass
+class Versions:
+    """A table before and after: the statements that make it, and the columns that it may have."""
+
+    before: list[str]
+    after: list[str]
+    key: list[str] | None
+
+
+@st.composite
+def versions(draw: st.DrawFn, name: str) -> Versions:
+    """Return a table of a few rows, and what becomes of it."""
+    first = draw(st.sampled_from(["id", "a"]))
+    # Of few values, so that rows are equal, and keys are repeated.
+    types = [draw(st.sampled_from(["INTEGER", "INTEGER", *VALUES]))]
+    types += draw(st.lists(st.sampled_from([*VALUES]), min_size=1, max_size=4))
+    names = [first, "b", "C d", "e", "f"][: len(types)]
+    one = st.tuples(*(st.sampled_from(VALUES[type_]) for type_ in types))
+    rows = draw(st.lists(one, max_size=8))
+    kept = [row for row in rows if draw(st.integers(0, 3))]
+    for place, row in enumerate(kept):
+        if draw(st.booleans()):
+            at = draw(st.integers(0, len(types) - 1))
+            value = draw(st.sampled_from(VALUES[types[at]]))
+            kept[place] = (*row[:at], value, *row[at + 1 :])
+    kept += draw(st.lists(one, max_size=2))
+    listed = ", ".join(f"{quoted(n)} {t}" for n, t in zip(names, types, strict=True))
+
+    def put(rows: Sequence[tuple[str, ...]]) -> list[str]:
+        made = [f"CREATE OR REPLACE TABLE {name} ({listed})"]
+        values = ", ".join(f"({', '.join(row)})" for row in rows)
+        return [*made, f"INSERT INTO {name} VALUES {values}"] if rows else made
+
+    after = put(kept)
+    keys = [*names]
+    for column, type_ in zip(names, types, strict=True):
+        became = draw(st.integers(0, 9))
+        if became == 0 and len(keys) > 1:
+            after.append(f"ALTER TABLE {name} DROP COLUMN {quoted(column)}")
+            keys.remove(column)
+        elif became == 1 and type_ in RETYPED:
+            to = draw(st.sampled_from(RETYPED[type_]))
+            after.append(
+                f"ALTER TABLE {name} ALTER {quoted(column)} TYPE {to} "
+                f"USING TRY_CAST({quoted(column)} AS {to})"
+            )
+    if draw(st.integers(0, 9)) == 0:
+        after.append(f"ALTER TABLE {name} ADD COLUMN new INTEGER DEFAULT 1")
+    one_or_two = st.lists(st.sampled_from(keys), min_size=1, max_size=2, unique=True)
+    chosen: list[str] | None = draw(st.none() | one_or_two)
+    return Versions(put(rows), after, chosen)
+
+
+TABLES = 6
+"""In each snapshot: to write one takes longer than to compare a table."""
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.data())
+def test_any_two_versions_of_a_table(both: Both, data: st.DataObject) -> None:
+    tables = {f"t{i}": data.draw(versions(f"t{i}")) for i in range(TABLES)}
+    both.put(*(sql for one in tables.values() for sql in one.before))
+    both.put(*(sql for one in tables.values() for sql in one.after))
+    for name, one in tables.items():
+        note(f"{name}: {one}")
+        both.same(name, old=-1, key=one.key)
+
+
+def test_the_command_prints_what_python_gives(filled: Both) -> None:
+    filled.env.configure(spark=filled.spark_url)
+    found = warehouse.diff("orders", old=-1)
+    done = filled.env.command("diff", "orders", "--old", "-1", "--key", "id")
+    gone = filled.env.command("diff", "order")
+    filled.env.configure(spark=None)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{found}\n", "")
+    assert (gone.returncode, gone.stdout) == (1, "")
+    assert "Did you mean orders?" in gone.stderr
+
+
+def test_ctrl_c_ends_it_at_once_and_leaves_nothing(both: Both) -> None:
+    both.env.source("large", "select * from large")
+    pairs = "select a.n % 7 as id, count(*) as pairs from large a, large b where a.n <> b.n "
+    both.view("slow", f"{pairs} group by a.n % 7")
+    both.put("CREATE TABLE large AS SELECT i AS n FROM range(300_000) r(i)")
+    both.put("INSERT INTO large VALUES (-1)")
+    timer = threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT))
+    began = time.monotonic()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        both.on_spark("slow")
+    assert 3 <= time.monotonic() - began < 7
+    assert not [*both.env.path.parent.rglob("scratch.*")]
+    assert both.on_spark("tick").changed == 0  # the executors are free again
+    assert time.monotonic() - began < 30

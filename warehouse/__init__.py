@@ -67,7 +67,8 @@ def diff(
 ) -> Difference:
     """Compare a table or view of two snapshots: `print(warehouse.diff("mysql_orders"))`.
 
-    NULL differs from any value, and NaN is equal to NaN.
+    NULL differs from any value, and NaN is equal to NaN. With `WAREHOUSE_SPARK` set, Spark compares
+    snapshots of the lake.
 
     Args:
         table: Or view.

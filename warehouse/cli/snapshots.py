@@ -82,7 +82,7 @@ def diff(table: str, old: str | None, new: str | None, key: str | None) -> None:
 
     Rows added, removed and changed, columns added, removed and retyped, and for each column how
     many values differ, with a few of them. NULL differs from any value, and NaN is equal to NaN.
-    The exit code is 0, changed or not.
+    The exit code is 0, changed or not. With WAREHOUSE_SPARK, Spark compares snapshots of the lake.
 
     N is a snapshot's number, or counted back from the newest one (-1 is the one before it). TIME is
     local, such as "2026-11-20 14:00", and stands for the newest snapshot written by then.

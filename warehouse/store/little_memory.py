@@ -69,6 +69,5 @@ def _errors_for_people(folder: Path) -> Iterator[None]:
         raise scratch.no_room(
             folder.parent,
             error,
-            f"There are the rows of each view that is compared, once for each snapshot: so far "
-            f"{used / 1e9:,.2f} GB.",
+            f"The rows that are compared take {used / 1e9:,.2f} GB there so far.",
         ) from None
