@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import pytest
 
-from warehouse.engines.spark.session import connect
+from warehouse.engines.refusal import Refused
+from warehouse.engines.spark.engine import ParquetTable, SparkEngine
+from warehouse.engines.spark.session import connect, connected
 from warehouse.lake.place import full_url, open_lake
 from warehouse.lake.publish import publish
 from warehouse.lake.write import keep_flat
@@ -92,3 +95,21 @@ def test_each_type_arrives_in_spark(spark_url: str, tmp_path: Path) -> None:
                 came, sent = ([one and f"{one:%c %f}" for one in side] for side in (came, sent))
             assert came == sent, type_
         spark.stop()
+
+
+def test_a_type_that_spark_does_not_have_is_no_hindrance_to_other_columns(
+    spark_url: str, tmp_path: Path
+) -> None:
+    lake = open_lake(str(tmp_path / "lake"))
+    tmp_path.chmod(0o755)
+    with duckdb.connect() as connection:
+        keep_flat(connection, None)
+        connection.execute("CREATE TABLE t AS SELECT 7 AS n, INTERVAL '1 day' AS took")
+        (table,) = publish(connection, lake, {"t": ""}, writer="test").snapshot.tables.values()
+    columns = {column.name: column.type for column in table.columns}
+    urls = [full_url(lake, file.path) for file in table.files]
+    with connected(spark_url) as session:
+        engine = SparkEngine(session, {"t": ParquetTable(columns, urls)}, [])
+        assert engine.sql("SELECT n FROM t").fetchall() == [(7,)]
+        with pytest.raises(Refused, match=r"t\.took: the type INTERVAL has no counterpart"):
+            engine.sql("FROM t")

@@ -17,8 +17,8 @@ from sqlglot import exp
 from warehouse.engines.catalog import add_views, columns_of, open_catalog
 from warehouse.engines.parameters import inlined
 from warehouse.engines.spark.session import create_views, quote, record_batches
+from warehouse.engines.spark.stored_types import schema
 from warehouse.engines.spark.translate import Translated, translate
-from warehouse.engines.spark.types import spark_type
 from warehouse.errors import WarehouseError
 from warehouse.project.quoting import quoted
 from warehouse.project.view_files import View
@@ -152,13 +152,13 @@ class SparkEngine:
     def _register_table(self, name: str, table: ParquetTable) -> None:
         columns = dict(table.columns)
         if not table.position:
-            create_views(self.session, {name: (table.files, _schema(columns))}, [])
+            create_views(self.session, {name: (table.files, schema(columns))}, [])
             return
         rows = f"rows of {name}"
-        schema = _schema({**columns, table.position: "BIGINT"})
+        placed = schema({**columns, table.position: "BIGINT"})
         listed = ", ".join(map(quote, columns))
         ordered = f"SELECT {listed} FROM {quote(rows)} ORDER BY {quote(table.position)}"
-        create_views(self.session, {rows: (table.files, schema)}, [(name, ordered)])
+        create_views(self.session, {rows: (table.files, placed)}, [(name, ordered)])
 
     def _reads(self, query: str) -> set[str]:
         """Return the tables and views that a query names."""
@@ -198,11 +198,6 @@ class SparkEngine:
             stopped = duckdb.InterruptException("Interrupted!")
             self.failure = stopped if self._interrupted else error
             raise self.failure from None
-
-
-def _schema(columns: Mapping[str, str]) -> str:
-    """Return how Spark reads the columns of a table in Parquet, in its DDL."""
-    return ", ".join(f"{quote(name)} {spark_type(type_)}" for name, type_ in columns.items())
 
 
 def _describes(query: str) -> bool:

@@ -8,8 +8,7 @@ from typing import Any, Protocol
 
 import duckdb
 
-from warehouse.engines.spark.session import quote
-from warehouse.engines.spark.types import SPARK, class_of, decimal, spark_type
+from warehouse.engines.spark.types import class_of, decimal, spark_type
 
 
 class ComparedColumn(Protocol):
@@ -57,13 +56,6 @@ class Exactness(IntEnum):
     """Spark and DuckDB agree."""
 
 
-_OTHERS = {
-    "uhugeint": "DECIMAL(38,0)",
-    **dict.fromkeys(("timestamp_s", "timestamp_ms", "timestamp_ns"), "TIMESTAMP_NTZ"),
-    "timestamptz_ns": "TIMESTAMP",
-}
-"""How Spark reads what the lake stores of types that it does not have; the others are text."""
-
 _LOOSE = frozenset({"interval", "time with time zone"})
 """Stored as text, and DuckDB holds different texts for equal: a month is equal to 30 days."""
 
@@ -80,26 +72,6 @@ _RETYPED: Mapping[str, Sequence[str]] = {
     "TIMESTAMPTZ": (*_TIMES, "TIMESTAMPTZ"),
 }
 """By the type in which values are compared, of which types both engines cast alike to it."""
-
-
-def stored_type(duckdb_type: str) -> str:
-    """Return the type by which Spark reads a column of a table in the lake."""
-    return _stored(duckdb.sqltype(duckdb_type))
-
-
-def _stored(parsed: Any) -> str:
-    kids = dict(parsed.children) if parsed.id in ("list", "array", "struct", "map") else {}
-    match parsed.id:
-        case "list" | "array":
-            return f"ARRAY<{_stored(kids['child'])}>"
-        case "map":
-            return f"MAP<{_stored(kids['key'])}, {_stored(kids['value'])}>"
-        case "struct":
-            fields = (f"{quote(name)}: {_stored(kid)}" for name, kid in kids.items())
-            return f"STRUCT<{', '.join(fields)}>"
-        case "decimal":
-            return spark_type(str(parsed))
-    return SPARK.get(parsed.id) or _OTHERS.get(parsed.id, "STRING")
 
 
 def exactness(column: ComparedColumn) -> Exactness:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from warehouse.engines.spark.changes import Relation
-from warehouse.engines.spark.exactness import stored_type
 from warehouse.engines.spark.kept_views import plain
 from warehouse.engines.spark.on_lake import engine_in
 from warehouse.engines.spark.session import create_views, quote
+from warehouse.engines.spark.stored_types import schema
 from warehouse.errors import WarehouseError
 from warehouse.lake.manifest import LakeTable, Manifest
 from warehouse.lake.place import Lake, full_url
@@ -101,12 +101,10 @@ class LakeSnapshot:
         # Another writer may keep a file whose columns the table does not have any more.
         same = table.columns == getattr(other._tables.get(name), "columns", None)
         shared = {*_paths(other._tables[name])} if same else set()
-        schema = ", ".join(
-            f"{quote(column.name)} {stored_type(column.type)}" for column in table.columns
-        )
+        columns = schema(self.columns(name))
         files = {path: full_url(self._lake, path) for path in _paths(table)}
         own = [url for path, url in files.items() if path not in shared]
-        views = {found.whole: ([*files.values()], schema), found.own: (own, schema)}
+        views = {found.whole: ([*files.values()], columns), found.own: (own, columns)}
         create_views(self._session, views, [])
         return found
 
