@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from warehouse.engines.spark.changes import SIDES, Changes
+from warehouse.engines.spark.changes import SIDES, Changes, prepare
 from warehouse.engines.spark.exactness import Exactness, exactness
 from warehouse.engines.spark.lake_snapshot import LakeSnapshot
 from warehouse.engines.spark.on_lake import lake_of, no_snapshot
@@ -114,6 +114,7 @@ def _found(
     assert settings.spark
     views = load_project(settings.home).views
     with connected(settings.spark) as session:
+        prepare(session)
         new = LakeSnapshot(session, views, lake, newer)
         for manifest in older:
             old = LakeSnapshot(session, views, lake, manifest)
@@ -200,7 +201,7 @@ def _difference(
             raise _too_many(of.table, f"{most:,} rows") from None
         _create(connection, of.columns)
         for side in SIDES:
-            for rows in changes.all_rows(side):
+            for rows in changes.all_rows(side, most):
                 _insert(connection, of.columns, side, rows)
         return compared(connection, of, names)
 

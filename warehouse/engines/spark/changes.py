@@ -12,13 +12,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from warehouse.engines.spark.exactness import ComparedColumn, differs, value
-from warehouse.engines.spark.session import quote, record_batches
+from warehouse.engines.spark.session import name_in, quote, record_batches
+from warehouse.engines.spark.spark_errors import plain_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql.connect.session import SparkSession
 
 SIDES = ("old", "new")
+
+_SMALL_PARTITIONS = {
+    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "4MB",
+}
+"""An executor holds the result of a partition in memory until all of it was sent. By default there
+are as many partitions as cores, and 1.7 million rows with both of their values filled 1 GB."""
+
+_ROWS = 100_000
+"""So many rows are in a partition at most, where all rows of a snapshot are sent."""
+
+
+def prepare(session: SparkSession) -> None:
+    """Set a session to send many rows in little memory of the executors."""
+    with plain_errors(name_in(session)):
+        for name, value in _SMALL_PARTITIONS.items():
+            session.conf.set(name, value)
 
 
 @dataclass(frozen=True)
@@ -115,11 +133,17 @@ class Changes:
         )
         return added, removed
 
-    def all_rows(self, side: str) -> Iterator[pa.Table]:
-        """Yield all rows of a snapshot."""
+    def all_rows(self, side: str, most: int) -> Iterator[pa.Table]:
+        """Yield all rows of a snapshot.
+
+        Args:
+            side: Which snapshot.
+            most: As many rows as it has, or more.
+        """
         aliases = [column.alias for column in self.columns]
-        listed = _numbered(aliases or ["here"])
-        yield from self._tables(f"SELECT {listed} FROM {self._rows(side, self.columns, own=False)}")
+        spread = f"/*+ REPARTITION({most // _ROWS + 1}) */"
+        rows = self._rows(side, self.columns, own=False)
+        yield from self._tables(f"SELECT {spread} {_numbered(aliases or ['here'])} FROM {rows}")
 
     def _rows(self, side: str, columns: Sequence[ComparedColumn], *, own: bool = True) -> str:
         """Return a snapshot's rows, with names of their own, and `here` to tell them from none."""
