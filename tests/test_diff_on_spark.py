@@ -26,7 +26,7 @@ from warehouse.lake.publish import publish
 from warehouse.lake.snapshots import all_snapshots, newest
 from warehouse.lake.write import keep_flat
 from warehouse.project.quoting import quoted
-from warehouse.store import diff_on_spark
+from warehouse.store import rows_of_spark
 from warehouse.store.diff import Difference, Example
 from warehouse.store.publish import write
 from warehouse.store.snapshots import read
@@ -139,6 +139,8 @@ def test_rows_added_removed_and_changed(both: Both) -> None:
     assert both.same("Orders", old=2, new=1, key="customer").repeated == 3
     both.put("CREATE TABLE other AS SELECT 1 AS a")
     assert both.same("orders").old == 1
+    with pytest.raises(WarehouseError, match=r"view order in snapshot 2 or 3\."):
+        both.on_spark("order")
     assert both.same("orders", old=2, key=["status", "ID"]).equal
 
 
@@ -250,7 +252,7 @@ def test_an_empty_lake(both: Both) -> None:
 
 
 def test_more_rows_than_may_come_here(filled: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diff_on_spark, "MOST_ROWS", 5)
+    monkeypatch.setattr(rows_of_spark, "MOST_ROWS", 5)
     with pytest.raises(
         WarehouseError, match=r"orders: More than 5 rows that changed .*\n.*\n.*view"
     ):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from warehouse.engines.spark.changes import SIDES, Changes, prepare
+from warehouse.engines.spark.changes import Changes, prepare
 from warehouse.engines.spark.exactness import Exactness, exactness
 from warehouse.engines.spark.lake_snapshot import LakeSnapshot
 from warehouse.engines.spark.on_lake import lake_of, no_snapshot
@@ -27,7 +27,6 @@ from warehouse.engines.spark.session import connected
 from warehouse.errors import WarehouseError
 from warehouse.lake.snapshots import all_snapshots, read
 from warehouse.project.project import load_project
-from warehouse.project.quoting import quoted
 from warehouse.store import compare, little_memory
 from warehouse.store.diff import (
     Compared,
@@ -39,19 +38,16 @@ from warehouse.store.diff import (
     shown_of,
 )
 from warehouse.store.history import choose, none_before
+from warehouse.store.rows_of_spark import enough_room, fetch_all, fetch_changed
 from warehouse.store.side_by_side import Column, common_columns, unknown
 from warehouse.store.snapshots import FOLDER
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from pyspark.sql.connect.session import SparkSession
 
     from warehouse.lake.manifest import Manifest
     from warehouse.lake.place import Lake
     from warehouse.settings import Settings
-
-MOST_ROWS = 10_000_000
-"""So many rows of each snapshot come here at most: they take a minute, and some GB of the disk."""
 
 
 def diff(
@@ -65,7 +61,7 @@ def diff(
 
     Raises:
         WarehouseError: a snapshot, the table or a column of the key is not there; Spark does not
-            answer; or more than `MOST_ROWS` would have to come here.
+            answer; or too many rows would have to come here.
     """
     names = [key] if isinstance(key, str) else key
     lake = lake_of(settings)
@@ -143,7 +139,7 @@ def _unchanged(table: str, old: LakeSnapshot, new: LakeSnapshot) -> bool:
     """Whether the files alone say that the rows are the same."""
     before, after = old.find(table), new.find(table)
     if before is None or after is None:
-        return before == after
+        return False
     return old.reads(before) == new.reads(after)
 
 
@@ -194,16 +190,12 @@ def _difference(
     unchanged: bool,
 ) -> Difference:
     """Compare on Spark, or here what cannot be compared there."""
-    try:
-        return _on_spark(connection, of, changes, names, unchanged=unchanged)
-    except _OnlyHere:
-        if (most := changes.most_rows()) > MOST_ROWS:
-            raise _too_many(of.table, f"{most:,} rows") from None
-        _create(connection, of.columns)
-        for side in SIDES:
-            for rows in changes.all_rows(side, most):
-                _insert(connection, of.columns, side, rows)
-        return compared(connection, of, names)
+    with enough_room(of.table):
+        try:
+            return _on_spark(connection, of, changes, names, unchanged=unchanged)
+        except _OnlyHere:
+            fetch_all(connection, of.table, of.columns, changes)
+            return compared(connection, of, names)
 
 
 def _on_spark(
@@ -231,8 +223,7 @@ def _on_spark(
     shown: list[Example] = []
     parts: list[compare.Rows] = []
     if key is not None:
-        _create(connection, of.columns)
-        _fetch_changed(connection, of, changes, key, repeated)
+        fetch_changed(connection, of.table, of.columns, changes, key, repeated)
         rows = compare.by_key(connection, of.columns, key, 0, examples=True)
         shown = shown_of(connection, of.columns, key, rows)
         added, removed = changes.came_and_went(key, repeated)
@@ -251,49 +242,3 @@ def _repeated(changes: Changes, key: Sequence[Column]) -> int:
 def _check(columns: Sequence[Column], wanted: Exactness) -> None:
     if any(exactness(column) < wanted for column in columns):
         raise _OnlyHere
-
-
-def _fetch_changed(
-    connection: duckdb.DuckDBPyConnection,
-    of: Compared,
-    changes: Changes,
-    key: Sequence[Column],
-    repeated: int,
-) -> None:
-    fetched = 0
-    for sides in changes.changed(key, repeated):
-        for side, rows in sides.items():
-            _insert(connection, of.columns, side, rows)
-        fetched += len(sides["new"])
-        if fetched > MOST_ROWS:
-            raise _too_many(of.table, f"More than {MOST_ROWS:,} rows that changed")
-
-
-def _create(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> None:
-    for side in SIDES:
-        listed = [
-            f"{quoted(one.name)} {one.old_type if side == 'old' else one.new_type}"
-            for one in columns
-        ]
-        connection.execute(f"CREATE TEMP TABLE {side}_rows ({', '.join(listed) or 'here BOOLEAN'})")
-
-
-def _insert(
-    connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], side: str, rows: pa.Table
-) -> None:
-    """Add rows of Spark to those of a snapshot, in DuckDB's types."""
-    types = [one.old_type if side == "old" else one.new_type for one in columns] or ["BOOLEAN"]
-    typed = ", ".join(f"CAST(#{number} AS {type_})" for number, type_ in enumerate(types, 1))
-    connection.register("rows_of_spark", rows)
-    connection.execute(f"INSERT INTO {side}_rows SELECT {typed} FROM rows_of_spark")
-    connection.unregister("rows_of_spark")
-
-
-def _too_many(table: str, rows: str) -> WarehouseError:
-    return WarehouseError(
-        f"{table}: {rows} would have to come to this machine to be compared, and {MOST_ROWS:,} "
-        "are the most.",
-        safe="Nothing was changed.",
-        todo="Write a view of a part of it into `sql/`, such as some days or fewer columns, and "
-        "compare that one.",
-    )

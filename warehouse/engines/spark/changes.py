@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SIDES = ("old", "new")
 
 _SMALL_PARTITIONS = {
+    "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "200",
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
     "spark.sql.adaptive.advisoryPartitionSizeInBytes": "4MB",
 }

@@ -1,0 +1,111 @@
+"""Rows of Spark in the tables `old_rows` and `new_rows` of a DuckDB on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from warehouse.engines.spark.changes import SIDES, Changes
+from warehouse.errors import WarehouseError
+from warehouse.project.quoting import quoted
+from warehouse.store.side_by_side import Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_ROWS = 2_000_000
+"""So many rows of each snapshot come here at most: Spark's driver holds what it sends, and has room
+for 1 GB by default."""
+
+_NO_ROOM = "maxResultSize"
+"""What Spark's error names where the driver has too little room: long rows need more of it."""
+
+
+@contextmanager
+def enough_room(table: str) -> Iterator[None]:
+    """Say what to do where Spark has no room for what it sends.
+
+    Raises:
+        WarehouseError: it has none.
+    """
+    try:
+        yield
+    except WarehouseError as error:
+        if _NO_ROOM in error.what:
+            raise _too_many(table, "More rows than Spark's driver has room for") from None
+        raise
+
+
+def fetch_all(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Sequence[Column],
+    changes: Changes,
+) -> None:
+    """Fetch all rows of both snapshots.
+
+    Raises:
+        WarehouseError: they are more than `MOST_ROWS`.
+    """
+    if (most := changes.most_rows()) > MOST_ROWS:
+        raise _too_many(table, f"{most:,} rows")
+    _create(connection, columns)
+    for side in SIDES:
+        for rows in changes.all_rows(side, most):
+            _insert(connection, columns, side, rows)
+
+
+def fetch_changed(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Sequence[Column],
+    changes: Changes,
+    key: Sequence[Column],
+    repeated: int,
+) -> None:
+    """Fetch the rows that changed, see `Changes.changed`.
+
+    Raises:
+        WarehouseError: they are more than `MOST_ROWS`.
+    """
+    _create(connection, columns)
+    fetched = 0
+    for sides in changes.changed(key, repeated):
+        for side, rows in sides.items():
+            _insert(connection, columns, side, rows)
+        fetched += len(sides["new"])
+        if fetched > MOST_ROWS:
+            raise _too_many(table, f"More than {MOST_ROWS:,} rows that changed")
+
+
+def _create(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> None:
+    for side in SIDES:
+        listed = [
+            f"{quoted(one.name)} {one.old_type if side == 'old' else one.new_type}"
+            for one in columns
+        ]
+        connection.execute(f"CREATE TEMP TABLE {side}_rows ({', '.join(listed) or 'here BOOLEAN'})")
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], side: str, rows: pa.Table
+) -> None:
+    """Add rows of Spark to those of a snapshot, in DuckDB's types."""
+    types = [one.old_type if side == "old" else one.new_type for one in columns] or ["BOOLEAN"]
+    typed = ", ".join(f"CAST(#{number} AS {type_})" for number, type_ in enumerate(types, 1))
+    connection.register("rows_of_spark", rows)
+    connection.execute(f"INSERT INTO {side}_rows SELECT {typed} FROM rows_of_spark")
+    connection.unregister("rows_of_spark")
+
+
+def _too_many(table: str, rows: str) -> WarehouseError:
+    return WarehouseError(
+        f"{table}: {rows} would have to come to this machine to be compared, and {MOST_ROWS:,} "
+        "are the most.",
+        safe="Nothing was changed.",
+        todo="Write a view of a part of it into `sql/`, such as some days or fewer columns, and "
+        "compare that one.",
+    )
