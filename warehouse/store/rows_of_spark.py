@@ -16,9 +16,9 @@ from warehouse.store.side_by_side import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOST_ROWS = 2_000_000
-"""So many rows of each snapshot come here at most: Spark's driver holds what it sends, and has room
-for 1 GB by default."""
+MOST_ROWS = 200_000
+"""So many rows of each snapshot come here at most: Spark's driver holds what it sends. 1,000,000
+rows of 12 columns with both of their values filled its 2 GB, and it ended."""
 
 _NO_ROOM = "maxResultSize"
 """What Spark's error names where the driver has too little room: long rows need more of it."""
@@ -71,14 +71,12 @@ def fetch_changed(
     Raises:
         WarehouseError: they are more than `MOST_ROWS`.
     """
+    if (count := changes.count_changed(key, repeated)) > MOST_ROWS:
+        raise _too_many(table, f"{count:,} rows that changed")
     _create(connection, columns)
-    fetched = 0
     for sides in changes.changed(key, repeated):
         for side, rows in sides.items():
             _insert(connection, columns, side, rows)
-        fetched += len(sides["new"])
-        if fetched > MOST_ROWS:
-            raise _too_many(table, f"More than {MOST_ROWS:,} rows that changed")
 
 
 def _create(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> None:

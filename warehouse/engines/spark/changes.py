@@ -102,17 +102,21 @@ class Changes:
         Yields:
             By side as many rows, of which those in the same place have the same key.
         """
-        others = [differs(column) for column in self.columns if column not in key]
-        if not others:
-            return
-        old, new = (self._single(side, self.columns, key, repeated) for side in SIDES)
         wanted = [f"{side}.{column.alias}" for side in ("o", "n") for column in self.columns]
-        for rows in self._tables(
-            f"SELECT {_numbered(wanted)} FROM {old} o JOIN {new} n ON {_same(key)} "
-            f"WHERE {' OR '.join(others)}"
-        ):
+        pairs = self._changed(key, repeated)
+        for rows in self._tables(f"SELECT {_numbered(wanted)} FROM {pairs}"):
             half = len(self.columns)
             yield {"old": rows.select(range(half)), "new": rows.select(range(half, 2 * half))}
+
+    def count_changed(self, key: Sequence[ComparedColumn], repeated: int) -> int:
+        """Return how many rows `changed` yields of each snapshot, or a few more."""
+        return self._numbers(f"SELECT count(*) FROM {self._changed(key, repeated)}")[0]
+
+    def _changed(self, key: Sequence[ComparedColumn], repeated: int) -> str:
+        """Return the pairs `o` and `n` of rows that changed."""
+        others = [differs(column) for column in self.columns if column not in key]
+        old, new = (self._single(side, self.columns, key, repeated) for side in SIDES)
+        return f"{old} o JOIN {new} n ON {_same(key)} WHERE {' OR '.join(others) or 'false'}"
 
     def wholes(self, key: Sequence[ComparedColumn] = ()) -> tuple[int, int]:
         """Return how many rows came and went, compared by all that is in them.
