@@ -390,4 +390,4 @@ def test_ctrl_c_ends_it_at_once_and_leaves_nothing(both: Both) -> None:
     assert 3 <= time.monotonic() - began < 7
     assert not [*both.env.path.parent.rglob("scratch.*")]
     assert both.on_spark("tick").changed == 0  # the executors are free again
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 60
