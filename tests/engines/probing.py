@@ -101,6 +101,17 @@ class Prober:
         found = compare.differences(expected, answer, ordered=ordered)
         return Outcome(DIFFERENT, f"{found}\n{query.sql}") if found else Outcome(EQUAL)
 
+    def overflows_as_written(self, expression: str) -> bool:
+        """Whether DuckDB computes an expression only because it rewrites it: `i * 2 > 0`."""
+        self._duckdb.execute("SET disabled_optimizers = 'expression_rewriter'")
+        try:
+            self._duckdb.execute(rows_of(expression)).fetchall()
+        except duckdb.OutOfRangeException:
+            return True
+        finally:
+            self._duckdb.execute("RESET disabled_optimizers")
+        return False
+
     def _refused(self, sql: str) -> Outcome | None:
         try:
             compare.translated(sql, TABLES)

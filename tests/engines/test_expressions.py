@@ -101,6 +101,8 @@ def test_nested_expressions_give_the_same_answer_or_are_refused(
     wrong = {
         expression: (outcome.what, outcome.detail)
         for expression, outcome in found.items()
-        if outcome.what in (DIFFERENT, FAILED) and OWN_FAILURE not in outcome.detail
+        if outcome.what in (DIFFERENT, FAILED)
+        and OWN_FAILURE not in outcome.detail
+        and not (outcome.what == FAILED and prober.overflows_as_written(expression))
     }
     assert wrong == {}
