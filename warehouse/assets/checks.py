@@ -1,18 +1,19 @@
 """The checks of the assets: one a file, and one on the age of each source."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from warehouse.assets.naming import Naming, table_of
-from warehouse.assets.opened import opened_for_checks
+from warehouse.assets.opened import opened
 from warehouse.engines.engine import Engine, catalog_of
 from warehouse.errors import step
 from warehouse.project.check_files import BLOCK, FRESH, severity
 from warehouse.project.project import Project
 from warehouse.project.source_files import Source
 from warehouse.project.view_files import View
+from warehouse.settings import Settings
 from warehouse.store import audit
 from warehouse.store.reviewing import dagster_severity, metadata
 
@@ -51,24 +52,22 @@ def build_checks(project: Project, naming: Naming) -> dg.AssetChecksDefinition:
     def run(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with step("Checking assets"):
             chosen = context.selected_asset_check_keys
-            run_id = context.run.run_id
-            yield from evaluate(context.instance, project, by_key, minutes, chosen, run_id)
+            settings, run_id = project.settings, context.run.run_id
+            yield from evaluate(context.instance, settings, by_key, minutes, chosen, run_id)
 
     return run
 
 
 def evaluate(
     instance: dg.DagsterInstance,
-    project: Project,
+    settings: Settings,
     checks: Mapping[dg.AssetCheckKey, View],
     minutes: Mapping[str, int],
-    chosen: Collection[dg.AssetCheckKey],
+    chosen: Iterable[dg.AssetCheckKey],
     run_id: str,
 ) -> Iterator[dg.AssetCheckResult]:
     """Run some checks on what a run sees; those that are not files are on a source's age."""
-    files = [checks[key] for key in chosen if key in checks]
-    often = audit.read_often(files, project.views)
-    with opened_for_checks(project.settings, run_id, often) as engine:
+    with opened(settings, run_id) as engine:
         # The days of a TIMESTAMP are those of UTC, wherever the checks run.
         catalog_of(engine).execute("SET TimeZone = 'UTC'")
         for key in sorted(chosen):

@@ -116,13 +116,14 @@ def build_refresh(project: Project, naming: Naming) -> dg.JobDefinition:
         with step(f"Loading changed days of {names}"):
             yield from _load(context, project, naming, waiting)
         minutes = allowed_minutes(project.sources)
+        settings = project.settings
         for name in (one.source.name for one in waiting):
             checks = [check for check in project.checks if check.group == name]
             by_key = check_keys(checks, naming)
             fresh = dg.AssetCheckKey(naming.key(name), FRESH)
             chosen = [*by_key, fresh]
             for result in evaluate(
-                context.instance, project, by_key, minutes, chosen, context.run_id
+                context.instance, settings, by_key, minutes, chosen, context.run_id
             ):
                 yield _evaluation(context.instance, result)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from warehouse.engines.engine import Engine
 from warehouse.settings import Settings
-from warehouse.store import audit, run_snapshot, snapshots
+from warehouse.store import run_snapshot, snapshots
 from warehouse.store.views import kinds
 
 
@@ -29,28 +29,6 @@ def opened(settings: Settings, run_id: str) -> Iterator[Engine]:
 
     with open_for_run(settings, run_id) as engine:
         yield engine
-
-
-@contextmanager
-def opened_for_checks(settings: Settings, run_id: str, stored: Iterable[str]) -> Iterator[Engine]:
-    """Open what a run sees, in little memory where that is a published snapshot of DuckDB.
-
-    Args:
-        settings: Of the warehouse.
-        run_id: Of the run.
-        stored: The views that are read more than once: their rows are computed once.
-
-    Raises:
-        WarehouseError: as `opened`, or there is no room for temporary files.
-    """
-    path = settings.path
-    published = settings.spark is None and run_snapshot.of_run(path, run_id) is None
-    if snapshot := snapshots.newest(path) if published else None:
-        with audit.opened(snapshot, stored) as connection:
-            yield connection
-    else:
-        with opened(settings, run_id) as engine:
-            yield engine
 
 
 @dataclass(frozen=True)

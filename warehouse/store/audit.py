@@ -92,9 +92,12 @@ def verdicts(
     checks = [check for check in project.checks if chosen(check)]
     if not checks:
         return []
-    with opened(staged, read_often(checks, project.views)) as connection:
+    with opened(staged) as connection:
+        existing = relations(connection)
         touched = {*written, *changed_views(current, connection)}
-        return verdicts_on(connection, project, checks, touched, relations(connection))
+        concerned = list(concerning(project, checks, touched, existing))
+        _store(connection, [one for one in read_often(concerned, project.views) if one in existing])
+        return [judge(connection, check) for check in concerned]
 
 
 def verdicts_on(
@@ -104,45 +107,58 @@ def verdicts_on(
     touched: Collection[str],
     existing: Collection[str],
 ) -> list[Verdict]:
-    """Run those checks that a write concerns.
+    """Run those checks that a write concerns, see `concerning`.
 
     Args:
         engine: Finds what is about to be published by its name.
+        project, checks, touched, existing: See `concerning`.
+    """
+    return [judge(engine, check) for check in concerning(project, checks, touched, existing)]
+
+
+def concerning(
+    project: Project,
+    checks: Iterable[View],
+    touched: Collection[str],
+    existing: Collection[str],
+) -> Iterator[View]:
+    """Yield those checks that a write concerns.
+
+    Args:
         project: All files.
         checks: Of which.
         touched: The tables that were written, and the views whose text changed.
-        existing: All tables and views in it.
+        existing: All tables and views in what is about to be published.
     """
-    return [
-        judge(engine, check)
-        for check in checks
-        if check.group in existing
-        and any(touches(name, project, touched) for name in (check.group, *check.reads))
-    ]
+    for check in checks:
+        read = (check.group, *check.reads)
+        if check.group in existing and any(touches(name, project, touched) for name in read):
+            yield check
 
 
 @contextmanager
-def opened(snapshot: Snapshot, stored: Iterable[str] = ()) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a snapshot, published or not yet, in little memory.
-
-    Args:
-        snapshot: Which.
-        stored: Views whose rows are computed once, in an order in which they can be created.
+def opened(staged: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a file that is not published yet, in little memory.
 
     Raises:
         WarehouseError: there is no room for temporary files.
     """
-    with side_by_side.attached(None, snapshot) as connection:
-        catalog = side_by_side.CATALOGS["new"]
-        existing = relations(connection)
-        for view in stored:
-            if view in existing:
-                try:
-                    view_rows.store(connection, catalog, view)
-                except duckdb.Error as error:
-                    why_not_computed(error)  # a full disk; else the checks that read it say why
-        view_rows.search(connection, catalog)
+    with side_by_side.attached(None, staged) as connection:
+        view_rows.search(connection, side_by_side.CATALOGS["new"])
         yield connection
+
+
+def _store(connection: duckdb.DuckDBPyConnection, views: Iterable[str]) -> None:
+    """Compute the rows of views once for all that reads them.
+
+    Raises:
+        duckdb.Error: the disk is full.
+    """
+    for view in views:
+        try:
+            view_rows.store(connection, side_by_side.CATALOGS["new"], view)
+        except duckdb.Error as error:
+            why_not_computed(error)  # the checks that read it say why
 
 
 def read_often(checks: Iterable[View], views: Sequence[View]) -> list[str]:
