@@ -105,9 +105,9 @@ def test_the_same_files_give_the_same_answers(server: Database, env: WarehouseEn
     assert env.materialize().returncode == 0
     assert answers(env) == on_spark
     env.configure(spark="sc://127.0.0.1:1")
-    refused = env.command("status")
+    refused = env.command("refresh")
     assert refused.returncode == 1
-    assert "`just status` reads DuckDB's file alone" in refused.stderr
+    assert "`just refresh` reads DuckDB's file alone" in refused.stderr
 
 
 def test_what_a_check_blocks_is_not_published(server: Database, env: WarehouseEnv) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from warehouse.cli.output import errors_for_people, only_in_duckdb
+from warehouse.cli.output import errors_for_people
 from warehouse.cli.startup import importing_dagster
 from warehouse.console.terminal import say
 from warehouse.console.text import counted
@@ -19,7 +19,7 @@ from warehouse.store import open_files as holders
 
 if TYPE_CHECKING:
     from warehouse.assets.run_history import History
-    from warehouse.cli.status_report import Asset, Kept
+    from warehouse.cli.status_report import Asset, Held, Kept
 
 
 @click.command()
@@ -39,7 +39,6 @@ def status() -> None:
     """
     with errors_for_people():
         settings = load_settings()
-        only_in_duckdb(settings, "status")
         _status(settings)
 
 
@@ -48,9 +47,16 @@ def _status(settings: Settings) -> None:
     from warehouse.console.columns import print_table
 
     now = datetime.now(UTC)
-    _say_writer(settings.path, now)
-    found = status_report.assets(settings.path)
-    kept = status_report.files(settings.path)
+    kept: Sequence[Kept] = ()
+    if settings.spark is None:
+        _say_writer(settings.path, now)
+        found = status_report.assets(settings.path)
+        kept = status_report.files(settings.path)
+        held = status_report.held(settings.path, kept)
+    else:
+        from warehouse.cli import lake_status
+
+        found, held = lake_status.look(settings)
     history = _history([asset.name for asset in found], now)
     tick = None
     if history and history.reloading:
@@ -64,7 +70,8 @@ def _status(settings: Settings) -> None:
     if opened := status_table.opened(kept):
         click.echo("\n" + "\n".join(opened))
     sys.stdout.flush()  # before what is said of it
-    _say_more(settings.path, found, kept, history, server)
+    where = "on the disk" if settings.spark is None else "in the lake"
+    _say_more(held, where, found, history, server)
 
 
 def _say_writer(path: Path, now: datetime) -> None:
@@ -95,20 +102,17 @@ def _history(names: list[str], now: datetime) -> History | None:
 
 
 def _say_more(
-    path: Path,
+    held: Held,
+    where: str,
     found: Sequence[Asset],
-    kept: Sequence[Kept],
     history: History | None,
     server: str,
 ) -> None:
     from warehouse.cli.status_table import apart, size
-    from warehouse.store.disk_use import total
 
-    newest = kept[-1]
-    uses = [snapshot.use for snapshot in kept if snapshot.use is not None]
     lines = [
-        f"Snapshot {newest.number}, {size(path.stat().st_size)}: {path}. "
-        f"{counted(len(uses), 'snapshot')} on the disk, {size(total(uses))}."
+        f"Snapshot {held.number}, {size(held.bytes)}: {held.place}. "
+        f"{counted(held.count, 'snapshot')} {where}, {size(held.total)}."
     ]
     if server:
         lines.append(f"The sources are tables at {server}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,9 @@ from warehouse.store.views import REGISTRY
 
 COUNTING_SECONDS = 0.5
 """For the rows of all views together: one over millions of rows takes longer by itself."""
+
+HIDDEN = frozenset({*BOOKKEEPING, REGISTRY})
+"""The tables that are nobody's asset."""
 
 _ASSETS = """
 SELECT table_name, false FROM duckdb_tables() WHERE schema_name = 'main' AND NOT internal
@@ -59,6 +62,25 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Held:
+    """The newest snapshot, and what all take that are kept.
+
+    Attributes:
+        number: Of the newest one.
+        place: Where it is, for people.
+        bytes: Its size.
+        count: How many are kept.
+        total: What they take together, in bytes.
+    """
+
+    number: int
+    place: str
+    bytes: int
+    count: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Outlook:
     """An asset's last run and, of a source, how long it is fresh and when it is loaded again.
 
@@ -81,11 +103,10 @@ def assets(path: Path) -> list[Asset]:
     """
     with snapshots.read(path) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        bookkeeping = {*BOOKKEEPING, REGISTRY}
         found = {
             name: view
             for name, view in connection.execute(_ASSETS).fetchall()
-            if name not in bookkeeping
+            if name not in HIDDEN
         }
         tables = [name for name, view in found.items() if not view]
         views = [name for name, view in found.items() if view]
@@ -131,6 +152,13 @@ def files(path: Path) -> list[Kept]:
             for snapshot in kept
         ),
     ]
+
+
+def held(path: Path, kept: Sequence[Kept]) -> Held:
+    """Return what is kept on the disk, in short."""
+    uses = [snapshot.use for snapshot in kept if snapshot.use is not None]
+    size = path.stat().st_size
+    return Held(kept[-1].number, str(path), size, len(uses), disk_use.total(uses))
 
 
 def _of(readers: Iterable[holders.Reader], number: int, *, pruned: bool) -> list[holders.Reader]:
