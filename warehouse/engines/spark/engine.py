@@ -82,6 +82,14 @@ class SparkEngine:
         """The columns and DuckDB types of each table and view."""
         return columns_of(self.catalog)
 
+    @cached_property
+    def _names_alone(self) -> duckdb.DuckDBPyConnection:
+        """A catalog with tables in the place of views, to be asked what a query names.
+
+        DuckDB 2.0 forgets the columns of a catalog's views when it is asked that.
+        """
+        return open_catalog(self.columns)
+
     def sql(
         self, query: str, /, *, params: Mapping[str, Any] | None = None
     ) -> duckdb.DuckDBPyRelation:
@@ -162,9 +170,7 @@ class SparkEngine:
 
     def _reads(self, query: str) -> set[str]:
         """Return the tables and views that a query names."""
-        # Not the catalog itself: DuckDB 2.0 forgets the columns of its views when it is asked this.
-        with open_catalog(self.columns) as connection:
-            return set(connection.get_table_names(query))
+        return set(self._names_alone.get_table_names(query))
 
     def _columns_of(self, reads: Iterable[str]) -> dict[str, Mapping[str, str]]:
         """Return the columns of what a query reads: to bind it among all takes as much longer."""
