@@ -48,6 +48,11 @@ _LIMITS = (
         "A sum up to 1.7e38 only DuckDB has: WAREHOUSE_SPARK=off.",
     ),
     (
+        re.compile(r"java\.lang\.ArithmeticException: long overflow()"),
+        "a date lies after the year 294246, the last one of Spark's times",
+        "Leave such dates out: WHERE date_column < '9999-12-31'.",
+    ),
+    (
         re.compile(r"\[INVALID_CURSOR\.\w+\]()"),
         "the line to it was interrupted for so long that it no longer has what was lost of the "
         "result",

@@ -170,11 +170,17 @@ RULES = (
         "MAKE_DATE(CAST({0} AS INT), CAST({1} AS INT), CAST({2} AS INT))",
         probes=("make_date(2024, 2, 29)", "make_date(2000 + k, 1, 31)", "make_date(2023, 2, 29)"),
     ),
+    refuse(
+        "epoch(TIMESTAMPTZ)",
+        "DuckDB adds the parts of such a time up, and the last digit differs.",
+        "Write epoch(x::TIMESTAMP).",
+        ("epoch(tz)",),
+    ),
     Rule(
-        f"epoch({_TIMES})",
+        "epoch(DATE|TIMESTAMP)",
         f"(CAST({_MICROS} AS DOUBLE) / 1E6D)",
         "Spark's is another type.",
-        probes=("epoch(ts)", "epoch(dt)", "epoch(tz)", "date_part('epoch', ts)"),
+        probes=("epoch(ts)", "epoch(dt)", "epoch(tz::timestamp)", "date_part('epoch', ts)"),
     ),
     Rule(
         f"epoch_ms({_TIMES})",
