@@ -150,7 +150,9 @@ def test_a_process_that_does_not_start_names_its_log(
 def test_a_taken_port_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
+        before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
         result = CliRunner().invoke(main, ["spark", "--port", port])
+        assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
     assert result.exit_code == 1
     assert f"The port {port} of 127.0.0.1 is taken" in result.output
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -50,11 +51,13 @@ def spark(port: int, workers: int, cores: int, memory: int) -> None:
         from warehouse.engines.spark.installed import find_spark
         from warehouse.settings import load_settings
 
-        look = _heed_signals()
         progress.begin_to_narrate()
         folder = load_settings().path.absolute().parent / ".spark"
         size = Size(workers, cores, memory)
-        with run_cluster(find_spark(), folder, port, size, progress.narrate, look) as cluster:
+        with (
+            _signals_noted() as look,
+            run_cluster(find_spark(), folder, port, size, progress.narrate, look) as cluster,
+        ):
             click.echo(f"WAREHOUSE_SPARK={cluster.url}")
             click.echo(
                 "It runs until Ctrl-C. Put the line above into .env, or in front of a command in "
@@ -65,8 +68,9 @@ def spark(port: int, workers: int, cores: int, memory: int) -> None:
             cluster.wait()
 
 
-def _heed_signals() -> Callable[[], None]:
-    """Note signals, and return what raises an error after one.
+@contextmanager
+def _signals_noted() -> Iterator[Callable[[], None]]:
+    """Note signals for the length of a `with`, and yield what raises an error after one.
 
     An error that a signal raises anywhere could fall into the start of a process, which nobody
     would end then. And a second signal must not end the ending.
@@ -79,6 +83,12 @@ def _heed_signals() -> Callable[[], None]:
         if noted:
             sys.exit(0)
 
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, lambda number, _: noted.append(number))
-    return look
+    before = {
+        one: signal.signal(one, lambda number, _: noted.append(number))
+        for one in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield look
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
