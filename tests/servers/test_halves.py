@@ -96,6 +96,13 @@ def test_where_no_connection_is_free(server: Database) -> None:
         server.run("ALTER USER few@'%' WITH MAX_USER_CONNECTIONS 0")
         held = server.admin()
         with held:
+            ended = time.monotonic() + 20
+            with held.cursor() as cursor:
+                connected = 0
+                while connected != 1 and time.monotonic() < ended:  # a closed one counts on a while
+                    cursor.execute("SHOW STATUS LIKE 'Threads_connected'")
+                    ((_, connected),) = cursor.fetchall()
+                    connected = int(connected)
             server.run("SET GLOBAL max_connections = 10")
             others = [server.admin() for _ in range(8)]
             assert counted(server, 2, user="few", password="few") == whole
