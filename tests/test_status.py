@@ -24,6 +24,7 @@ from tests.conftest import WarehouseEnv
 from warehouse.assets import run_history as runs
 from warehouse.assets.run_history import STALE_SENSOR, History, LastRun, Unchanged
 from warehouse.cli.status_report import Asset, assets, outlook
+from warehouse.cli.status_table import Moments
 from warehouse.store import open_files as holders
 from warehouse.store import publish
 from warehouse.store.ledger import LastLoad
@@ -280,3 +281,13 @@ def _switch_off(instance: dg.DagsterInstance) -> None:
             origin, InstigatorType.SENSOR, InstigatorStatus.STOPPED, SensorInstigatorData()
         )
     )
+
+
+def test_a_terminal_shows_the_day_only_where_the_hour_does_not_tell_it() -> None:
+    late = NOW.astimezone().replace(hour=23, minute=40)
+    moments = Moments(late, short=True)
+    assert moments.clock(late + timedelta(minutes=60)) == "00:40"
+    assert moments.clock(late - timedelta(hours=1)) == "22:40"
+    assert moments.clock(late - timedelta(days=1)).endswith(" 23:40")
+    assert moments.clock(late + timedelta(hours=24)).endswith(" 23:40")
+    assert Moments(late, short=False).clock(late + timedelta(minutes=60)).endswith(" 00:40:30")

@@ -35,7 +35,8 @@ def status() -> None:
     source      the table in MySQL, or view
 
     Below stand the processes that have a snapshot open. MySQL is not asked. A terminal shows as
-    much as fits and times without their day where that is today; a pipe shows all of it.
+    much as fits, and times of today, and of the next 24 hours, without their day; a pipe shows all
+    of it.
     """
     with errors_for_people():
         settings = load_settings()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from warehouse.cli.status_report import Asset, Kept, Outlook
 from warehouse.console.columns import Heading
@@ -48,7 +48,8 @@ class Moments:
 
     Attributes:
         now: The time.
-        short: Without the day where it is today, and without seconds: for a terminal.
+        short: Without the day where it is today or within the next day, and without seconds: for
+            a terminal.
     """
 
     now: datetime
@@ -60,7 +61,8 @@ class Moments:
         if not self.short:
             return f"{local:%Y-%m-%d %H:%M:%S}"
         today = local.date() == self.now.astimezone().date()
-        return f"{local:%H:%M}" if today else f"{local:%Y-%m-%d %H:%M}"
+        soon = timedelta(0) <= moment - self.now < timedelta(days=1)
+        return f"{local:%H:%M}" if today or soon else f"{local:%Y-%m-%d %H:%M}"
 
     def age(self, since: datetime) -> str:
         """Return the time since then, in its largest unit."""
