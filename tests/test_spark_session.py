@@ -196,6 +196,16 @@ def test_ctrl_c_ends_the_job_at_once(spark: Any) -> None:
     assert time.monotonic() - began < 60
 
 
+def test_ctrl_c_at_any_moment_leaves_nothing_running(spark: Any) -> None:
+    for delay in (0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8):
+        threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            rows(spark, SLOW)
+        began = time.monotonic()
+        assert rows(spark, "SELECT count(*) AS n FROM range(0, 9, 1, 4)") == [{"n": 9}]
+        assert time.monotonic() - began < 60
+
+
 def test_what_is_not_read_to_its_end_is_ended_on_the_server(spark: Any) -> None:
     reader = record_batches(spark, "SELECT id, repeat('x', 500) FROM range(0, 90000000, 1, 900)")
     assert reader.read_next_batch().num_rows

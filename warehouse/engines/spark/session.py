@@ -10,7 +10,8 @@ import os
 import re
 import uuid
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ _CHANNEL = {
 _RETRIES = 4
 """After 0.05, 0.2, 0.8 and 2 seconds. Spark's client tries for ten minutes by default."""
 _LONGEST_PAUSE_MS = 2_000
+_INTERRUPT_SECONDS = 0.2
 _LOOPBACK = re.compile(r"localhost|127\.[\d.]+|::1")
 
 
@@ -136,30 +138,51 @@ def record_batches(
 def _tables(
     session: SparkSession, sql: str, parameters: dict[str, Any] | list[Any] | None
 ) -> Iterator[pa.Table]:
-    """Yield what comes of a query, and end what does not come any more."""
+    """Yield what comes of a query, and end what does not come any more.
+
+    A thread of its own talks to Spark. An error that a signal raises inside Spark's client has it
+    release the query, which Spark then may go on with, while nobody can name it any more.
+    """
     tag = f"warehouse-{uuid.uuid4()}"
-    ended = False
-    try:
+
+    def parts() -> Generator[Any, None, None]:
         with plain_errors(name_in(session)):
-            session.addTag(tag)
+            session.addTag(tag)  # of this thread
             frame: Any = session.sql(sql, parameters)
             plan = frame._plan.to_proto(session.client)
-            for part in session.client.to_table_as_iterator(plan, {}):
-                _remove_tag(session, tag)
+            yield from session.client.to_table_as_iterator(plan, {})
+
+    coming = parts()
+    ended = False
+    with ThreadPoolExecutor(1, thread_name_prefix="spark-client") as client:
+        try:
+            while (part := _next(session, tag, client, coming)) is not None:
                 if isinstance(part, pa.Table):  # and before the first one, Spark's schema
                     yield part
-        ended = True
-    finally:
-        _remove_tag(session, tag)
-        if not ended:
-            with suppress(Exception):
-                session.interruptTag(tag)
+            ended = True
+        finally:
+            if not ended:
+                _interrupt(session, tag)
+                client.submit(coming.close)
 
 
-def _remove_tag(session: SparkSession, tag: str) -> None:
-    """Let what this thread asks next not be a part of the query."""
-    if tag in session.getTags():
-        session.removeTag(tag)
+def _next(
+    session: SparkSession, tag: str, client: ThreadPoolExecutor, coming: Iterator[Any]
+) -> Any:
+    """Return what comes next of a query, or None at its end; a signal's error ends the query."""
+    future = client.submit(next, coming, None)
+    try:
+        return future.result()
+    except BaseException:
+        while not future.done():  # the query may not have begun yet
+            _interrupt(session, tag)
+            wait([future], timeout=_INTERRUPT_SECONDS)
+        raise
+
+
+def _interrupt(session: SparkSession, tag: str) -> None:
+    with suppress(Exception):
+        session.interruptTag(tag)
 
 
 def create_views(
