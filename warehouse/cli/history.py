@@ -93,7 +93,7 @@ def _of_file(path: Path) -> tuple[list[Line], int]:
 def _of_lake(settings: Settings) -> tuple[list[Line], int]:
     """Return the snapshots of the lake that Spark reads, and how many bytes they take."""
     from warehouse.engines.spark.on_lake import lake_of
-    from warehouse.lake.snapshots import all_snapshots
+    from warehouse.lake.snapshots import all_snapshots, bytes_of
 
     manifests = all_snapshots(lake_of(settings))
     holders = Counter(path for one in manifests for path in one.files)
@@ -102,8 +102,7 @@ def _of_lake(settings: Settings) -> tuple[list[Line], int]:
         own = sum(size for path, size in one.files.items() if holders[path] == 1)
         shared = sum(one.files.values()) - own
         lines.append(Line(one.number, one.written_at, one.writer, "files", own, shared))
-    sizes = {path: size for one in manifests for path, size in one.files.items()}
-    return lines, sum(sizes.values())
+    return lines, bytes_of(manifests)
 
 
 def _line(number: int, written_at: datetime, writer: str, use: Use | None) -> Line:

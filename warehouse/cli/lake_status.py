@@ -8,7 +8,7 @@ from warehouse.assets.lake_books import open_books
 from warehouse.cli.status_report import HIDDEN, Asset, Held
 from warehouse.engines.spark.kept_views import current
 from warehouse.engines.spark.on_lake import lake_of, no_snapshot
-from warehouse.lake.snapshots import all_snapshots
+from warehouse.lake.snapshots import all_snapshots, bytes_of
 from warehouse.project.project import load_project
 from warehouse.settings import Settings
 from warehouse.store import ledger
@@ -39,8 +39,7 @@ def look(settings: Settings) -> tuple[list[Asset], Held]:
             Asset(name, False, rows[name], ledger.last_load(books, name))
             for name in sorted(rows.keys() - named - HIDDEN)
         ]
-    sizes = {path: size for one in manifests for path, size in one.files.items()}
     return (
         [*tables, *(Asset(name, True, rows.get(name), None) for name in sorted(there & named))],
-        Held(newest.number, lake.shown, newest.bytes, len(manifests), sum(sizes.values())),
+        Held(newest.number, lake.shown, newest.bytes, len(manifests), bytes_of(manifests)),
     )

@@ -66,6 +66,11 @@ def all_snapshots(lake: Lake) -> list[Manifest]:
     return [manifest for number in numbers(lake) if (manifest := read(lake, number))]
 
 
+def bytes_of(manifests: Iterable[Manifest]) -> int:
+    """Return how many bytes snapshots take together: a file that several have counts once."""
+    return sum({path: size for one in manifests for path, size in one.files.items()}.values())
+
+
 def named_files(lake: Lake) -> set[str]:
     """Return the files that the snapshots name.
 

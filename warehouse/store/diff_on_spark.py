@@ -38,7 +38,7 @@ from warehouse.store.diff import (
     shown_of,
 )
 from warehouse.store.history import choose, none_before
-from warehouse.store.rows_of_spark import enough_room, fetch_all, fetch_changed
+from warehouse.store.rows_of_spark import fetch_all, fetch_changed
 from warehouse.store.side_by_side import Column, common_columns, unknown
 from warehouse.store.snapshots import FOLDER
 
@@ -190,12 +190,11 @@ def _difference(
     unchanged: bool,
 ) -> Difference:
     """Compare on Spark, or here what cannot be compared there."""
-    with enough_room(of.table):
-        try:
-            return _on_spark(connection, of, changes, names, unchanged=unchanged)
-        except _OnlyHere:
-            fetch_all(connection, of.table, of.columns, changes)
-            return compared(connection, of, names)
+    try:
+        return _on_spark(connection, of, changes, names, unchanged=unchanged)
+    except _OnlyHere:
+        fetch_all(connection, of.table, of.columns, changes)
+        return compared(connection, of, names)
 
 
 def _on_spark(

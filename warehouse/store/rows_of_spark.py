@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -19,24 +18,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 200_000
 """So many rows of each snapshot come here at most: Spark's driver holds what it sends. 1,000,000
 rows of 12 columns with both of their values filled its 2 GB, and it ended."""
-
-_NO_ROOM = "maxResultSize"
-"""What Spark's error names where the driver has too little room: long rows need more of it."""
-
-
-@contextmanager
-def enough_room(table: str) -> Iterator[None]:
-    """Say what to do where Spark has no room for what it sends.
-
-    Raises:
-        WarehouseError: it has none.
-    """
-    try:
-        yield
-    except WarehouseError as error:
-        if _NO_ROOM in error.what:
-            raise _too_many(table, "More rows than Spark's driver has room for") from None
-        raise
 
 
 def fetch_all(
