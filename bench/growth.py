@@ -28,6 +28,7 @@ from bench.load import HOME, cpu, dry_option, say
 from bench.orders import TYPES
 from bench.results import Section
 from bench.spark import SIZE, cluster_seconds, memory_mb
+from warehouse.engines import progress_bar
 from warehouse.engines.spark.cluster import Cluster, run_cluster
 from warehouse.engines.spark.installed import find_spark
 from warehouse.engines.spark.session import connected
@@ -119,6 +120,7 @@ def make(database: Path, parquet: Path, rows: int) -> None:
     """Make orders in a file of DuckDB, with the project's views, and as files of Parquet."""
     with duckdb.connect(str(database)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        progress_bar.only_in_a_terminal(connection)
         connection.execute(_ORDERS.format(rows=rows))
         connection.execute("CREATE VIEW mysql_orders_daily AS FROM mysql_orders")
         for view in load_project().views:
@@ -133,6 +135,7 @@ def on_duckdb(database: Path, view: str) -> Took:
     """Compute all values of a view in DuckDB, in this process."""
     with duckdb.connect(str(database), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        progress_bar.only_in_a_terminal(connection)
         columns = connection.sql(f"DESCRIBE {quoted(view)}").fetchall()
         before, began = time.process_time(), time.perf_counter()
         connection.execute(_question(view, [(name, type_) for name, type_, *_ in columns]))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import duckdb
 
+from warehouse.engines import progress_bar
 from warehouse.errors import WarehouseError
 from warehouse.project.quoting import literal, quoted
 from warehouse.project.view_files import View
@@ -22,6 +23,7 @@ def open_catalog(tables: Mapping[str, Mapping[str, str]]) -> duckdb.DuckDBPyConn
         config={"python_enable_replacements": False, "temp_directory": tempfile.gettempdir()}
     )
     connection.execute("SET TimeZone = 'UTC'")
+    progress_bar.only_in_a_terminal(connection)
     for table, columns in tables.items():
         listed = ", ".join(f"{quoted(name)} {type_}" for name, type_ in columns.items())
         connection.execute(f"CREATE TABLE {quoted(table)} ({listed})")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.engines import progress_bar
 from warehouse.engines.interrupts import stoppable
 from warehouse.errors import WarehouseError
 from warehouse.store import scratch
@@ -43,6 +44,7 @@ def opened(
             # A column that became a TIMESTAMPTZ is compared with the UTC that it was, and the days
             # of a TIMESTAMP are those of UTC, wherever this runs.
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
+            progress_bar.only_in_a_terminal(connection)
             with stoppable(connection):
                 yield connection, folder
 

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.engines import progress_bar
 from warehouse.errors import WarehouseError
 from warehouse.store import delta, tampering
 from warehouse.store.disk_errors import SAFE as SAFE
@@ -178,6 +179,7 @@ def open_file(file: Path) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(other), read_only=True)
     # A misspelt table must not silently become a Python variable of that name.
     connection.execute("SET python_enable_replacements = false")
+    progress_bar.only_in_a_terminal(connection)
     return connection
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.engines import progress_bar
 from warehouse.errors import WarehouseError
 from warehouse.project.quoting import literal
 from warehouse.store import (
@@ -119,6 +120,7 @@ def open_copy(file: Path, memory_limit: str | None) -> Iterator[duckdb.DuckDBPyC
         connection.execute("DETACH memory")
         # What Dagster writes of a partition's ends has no time zone.
         connection.execute("SET TimeZone = 'UTC'")
+        progress_bar.only_in_a_terminal(connection)
         yield connection
     assert not file.with_name(FILE + ".wal").exists(), "a closed database leaves no log behind"
 
