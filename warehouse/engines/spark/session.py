@@ -39,6 +39,8 @@ _CHANNEL = {
     # A peer that is gone is noticed in a minute. More often than this, Spark 4.2 hangs up.
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 20_000,
+    # The answer to a ping has a time of its own, which is a minute by default.
+    "grpc.http2.ping_timeout_ms": 20_000,
     # How long one try to connect takes.
     "grpc.min_reconnect_backoff_ms": 5_000,
 }
