@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,12 @@ from warehouse.engines.spark.lake_snapshot import LakeSnapshot
 from warehouse.engines.spark.session import connected, record_batches
 from warehouse.errors import WarehouseError
 from warehouse.lake.place import open_lake
+from warehouse.lake.prune import prune
 from warehouse.lake.publish import publish
 from warehouse.lake.snapshots import all_snapshots, newest
 from warehouse.lake.write import keep_flat
 from warehouse.project.quoting import quoted
-from warehouse.store import rows_of_spark
+from warehouse.store import diff_on_spark, rows_of_spark
 from warehouse.store.diff import Difference, Example
 from warehouse.store.publish import write
 from warehouse.store.snapshots import read
@@ -249,6 +251,29 @@ def test_errors_name_the_way_out(filled: Both, wanted: dict[str, Any], said: str
 def test_an_empty_lake(both: Both) -> None:
     with pytest.raises(WarehouseError, match=r"There is no snapshot in the lake at .* yet"):
         both.on_spark("orders")
+
+
+def test_a_snapshot_that_is_pruned_meanwhile(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was meant is compared then; what is gone is named with those that are kept."""
+    both.put("CREATE TABLE orders AS SELECT i AS id, 0 AS n FROM range(50) r(i)")
+    both.put("UPDATE orders SET n = 1 WHERE id = 1")
+    pruned: list[int] = []
+
+    def prune_first(*arguments: Any) -> None:
+        if len(pruned) % 2 == 0:
+            both.put("UPDATE orders SET n = 2 WHERE id < 5")
+            pruned.append(prune(both.lake, keep=2, days=0, grace=timedelta(0)).snapshots)
+        else:
+            pruned.append(0)
+        rows_of_spark.fetch_changed(*arguments)
+
+    monkeypatch.setattr(diff_on_spark, "fetch_changed", prune_first)
+    found = both.on_spark("orders")
+    assert pruned == [1, 0]
+    assert (found.old, found.new, found.changed) == (2, 3, 5)
+    with pytest.raises(WarehouseError, match=r"no snapshot 2 of .*lake\.\nKept are 3 .*, 4 "):
+        both.on_spark("orders", old=2)
+    assert pruned == [1, 0, 1]
 
 
 def test_more_rows_than_may_come_here(filled: Both, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,10 +63,10 @@ def write(file: Path, text: str) -> None:
     file.write_text(text.strip() + "\n", encoding="utf-8")
 
 
-def answers(env: WarehouseEnv) -> list[tuple[Any, ...]]:
-    """Return the view's rows and types in the engine of the settings."""
+def answers(env: WarehouseEnv, name: str = "worth") -> list[tuple[Any, ...]]:
+    """Return the rows and types of a view or table in the engine of the settings."""
     with newest_engine(load_settings(env.home)) as engine:
-        relation = engine.sql("from worth")
+        relation = engine.sql(f"from {name}")
         return [tuple(map(str, relation.types)), *relation.fetchall()]
 
 
@@ -153,6 +153,22 @@ def test_a_view_is_kept_as_a_table_for_as_long_as_it_is_true(
     manifest = newest(open_lake(str(load_settings(env.home).lake)))
     assert manifest
     assert manifest.tables["worth"].rows == 5
+
+
+def test_a_view_that_fails_in_its_last_rows_is_not_kept(env: WarehouseEnv) -> None:
+    env.run()
+    text = """-- owner: team:data
+-- keep: table
+select "odd id", cast("odd id" as integer) as small from things"""
+    write(env.home / "sql/analytics/worth.sql", text)
+    before = answers(env, "things")
+    with pytest.raises(WarehouseError, match="The view worth: ") as failed:
+        env.run("worth")
+    assert "18446744073709551615" in failed.value.what
+    assert "\n" not in failed.value.what
+    assert snapshot(env) == 1
+    assert answers(env, "things") == before
+    nothing_is_left_over(env)
 
 
 def test_a_load_that_lost_rows_is_refused(server: Database, env: WarehouseEnv) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date
@@ -21,6 +22,7 @@ from tests.servers.launch import Database
 from tests.servers.loading import load, query
 from tests.servers.test_exact import make_table
 from tests.servers.test_invalid_values import JSON_OF_MARIADB
+from tests.test_spark_cluster import wait_for
 from warehouse.assets.on_spark import read as spark_load_module
 from warehouse.assets.on_spark.read import SparkLoad, load_by_spark, ranges
 from warehouse.engines.spark import jdbc
@@ -200,6 +202,31 @@ def test_ranges_of_the_key_where_nothing_was_committed(
     assert loaded.written.rows == 200_000
     asked = [sql for sql in logging_server.queries() if "warehouse asset=m" in sql]
     assert len([sql for sql in asked if "1=0" not in sql]) == 4
+
+
+def test_a_mysql_that_dies_while_ranges_are_read(
+    logging_server: Database, spark: Any, tmp_path: Path
+) -> None:
+    """One range is in already. The retry begins with all of them."""
+    source = query("SELECT n, SLEEP(IF(n < -50000, 0, 0.01)) AS waited FROM many")
+    with ThreadPoolExecutor() as pool:
+        options: Any = {"connections": 4, "comment": "warehouse asset=m"}
+        loading = pool.submit(
+            spark_load, spark, logging_server, source, tmp_path / "out", **options
+        )
+        wait_for(lambda: [*tmp_path.glob("out/**/task_*/*.parquet")], "the first range")
+        logging_server.kill()
+        with pytest.raises(WarehouseError, match="could not read from MySQL") as died:
+            loading.result()
+    assert "\n" not in died.value.what
+    assert not [*tmp_path.glob("out/*.parquet")]
+    logging_server.start()
+    source = query("SELECT * FROM many")
+    loaded = spark_load(spark, logging_server, source, tmp_path / "retry", **options)
+    connection, _ = load(logging_server, source)
+    assert loaded.connections == 4
+    assert differing(connection, loaded, "n") == []
+    assert loaded.written.rows == 200_000
 
 
 def test_a_mixture_is_thrown_away(

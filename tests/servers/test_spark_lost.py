@@ -18,7 +18,11 @@ import pytest
 from tests.lakes import rows
 from tests.servers.loading import query
 from tests.servers.proxy import Proxy, proxy
-from tests.servers.test_materialize_on_spark import env, nothing_is_left_over  # noqa: F401
+from tests.servers.test_materialize_on_spark import (  # noqa: F401
+    env,
+    nothing_is_left_over,
+    write,
+)
 from tests.spark_server import missing, spark_cluster
 from tests.test_spark_cluster import processes, wait_for
 from warehouse.assets.on_spark import read
@@ -80,14 +84,24 @@ def executors(cluster: Cluster) -> list[int]:
     ]
 
 
-def is_being_read(server: Database) -> bool:
-    """Whether the executors read the table."""
+def connections_reading(server: Database, asset: str = "things") -> int:
+    """Return how many of the executors' connections read a table right now."""
     asked = server.run("SELECT info FROM information_schema.processlist WHERE info IS NOT NULL")
-    return any("warehouse asset=things" in text and "SLEEP" in text for (text,) in asked)
+    return sum(f"warehouse asset={asset}" in text and "SLEEP" in text for (text,) in asked)
 
 
 SLOW = "select `odd id`, SLEEP(0.1) as waited from `odd things`"
 LOAD = ("materialize", "things")
+
+SLOW_VIEW = """
+-- owner: team:data
+-- keep: table
+select a."odd id" as first, b."odd id" as second
+from things a, things b, things c, things d, (select kind from things where "odd id" < 6) e
+where a.kind || b.kind || c.kind || d.kind || e.kind = 'kind 0kind 0kind 0kind 0kind 1'
+and c."odd id" || d."odd id" = '33'
+"""
+"""Of many combinations few rows come. The executors write from the beginning on."""
 
 
 def test_a_result_that_is_too_large(own_cluster: Cluster) -> None:
@@ -110,7 +124,7 @@ def test_executors_that_die(
     env.source("things", SLOW)
     with ThreadPoolExecutor() as pool:
         running = pool.submit(env.command, *LOAD, timeout=120)
-        wait_for(lambda: is_being_read(server), "the load")
+        wait_for(lambda: connections_reading(server), "the load")
         for one in executors(own_cluster):
             os.kill(one, signal.SIGKILL)
         done = running.result()
@@ -118,6 +132,32 @@ def test_executors_that_die(
     lake = open_lake(str(load_settings(env.home).lake))
     assert len(rows(lake, "things")) == 60 and numbers(lake) == [1]
     nothing_is_left_over(env)
+
+
+@MARIADB
+@pytest.mark.usefixtures("server")
+def test_a_worker_that_dies_while_a_view_is_kept(
+    env: WarehouseEnv,  # noqa: F811
+    own_cluster: Cluster,
+) -> None:
+    """What the lost tasks wrote does not count; those that Spark starts in their place do."""
+    env.run("things")
+    env.configure(spark=own_cluster.url)
+    write(env.home / "sql/analytics/pairs.sql", SLOW_VIEW)
+    place = Path(str(load_settings(env.home).lake))
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(env.command, "materialize", "pairs", timeout=120)
+        wait_for(lambda: [*place.glob("tables/pairs/**/_temporary/**/*.parquet")], "the files")
+        own_cluster.processes["worker-1"].kill()
+        for one in executors(own_cluster):
+            os.kill(one, signal.SIGKILL)
+        assert not running.done()
+        done = running.result()
+    assert done.returncode == 0, done.stderr
+    assert "pairs is kept as a table: 722 rows." in done.stderr
+    nothing_is_left_over(env)
+    found = rows(open_lake(str(place)), "pairs")
+    assert len({(first, second) for first, second, _ in found}) == 361
 
 
 @MARIADB
@@ -135,7 +175,7 @@ def test_a_server_that_dies(
     env.source("things", SLOW)
     with ThreadPoolExecutor() as pool, closing_session(own_cluster.url) as session:
         running = pool.submit(env.command, *LOAD, timeout=120)
-        wait_for(lambda: is_being_read(server), "the load")
+        wait_for(lambda: connections_reading(server), "the load")
         reader = record_batches(session, megabytes(LIMIT_MB // 2))
         assert reader.read_next_batch().num_rows
         began = time.monotonic()
@@ -175,20 +215,36 @@ def spark_proxy(url: str) -> Iterator[tuple[Proxy, str]]:
             yield network, f"sc://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def test_the_line_to_spark_falls_silent(spark_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """New connections are silent as well."""
+@MARIADB
+def test_the_line_to_spark_falls_silent(
+    server: Database, spark_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a result and of a load. New connections are silent as well."""
     monkeypatch.setattr(sessions, "_RETRIES", 1)
-    with spark_proxy(spark_url) as (network, url), closing_session(url) as session:
+    server.run("CREATE TABLE t (n INT PRIMARY KEY)", "INSERT INTO t VALUES (1), (2), (3)")
+    plan = describe(parse_url(server.url()), query("SELECT n, SLEEP(10) AS waited FROM t"))
+    with (
+        spark_proxy(spark_url) as (network, url),
+        closing_session(url) as session,
+        ThreadPoolExecutor() as pool,
+        socket.create_server(("127.0.0.1", 0)) as silent,
+    ):
         reader = record_batches(session, megabytes(60))
         assert reader.read_next_batch().num_rows
-        with socket.create_server(("127.0.0.1", 0)) as silent:
+        comment = "warehouse asset=t"
+        with closing_session(url) as spark:
+            loading = pool.submit(
+                load_by_spark, spark, plan, f"file://{tmp_path}/t", comment=comment, say=print
+            )
+            wait_for(lambda: connections_reading(server, "t"), "the load")
             network.target = silent.getsockname()
             network.mute()
             began = time.monotonic()
-            with pytest.raises(WarehouseError, match="went away") as said:
-                reader.read_all()
-        assert time.monotonic() - began < 90
-        assert "\n" not in said.value.what and "run again" in said.value.todo
+            for work in (reader.read_all, loading.result):
+                with pytest.raises(WarehouseError, match="went away") as said:
+                    work()
+                assert "\n" not in said.value.what and "run again" in said.value.todo
+            assert time.monotonic() - began < 80
 
 
 @MARIADB
