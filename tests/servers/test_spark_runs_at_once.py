@@ -49,3 +49,40 @@ def test_two_runs_and_a_publication(
     again = env.command("publish")
     assert "Nothing changed: there is no new one." in again.stdout, again.stderr
     assert len(rows(lake, "loads")) == 3
+
+
+def test_a_table_that_spark_loaded_later_is_sent_only_by_its_name(
+    server: Database,
+    env: WarehouseEnv,  # noqa: F811
+    spark_url: str,
+) -> None:
+    env.configure(spark=None)
+    env.run("things")
+    server.run("INSERT INTO `odd things` VALUES (555, 'later', 1, NULL)")
+    env.configure(spark=spark_url)
+    env.run("things")
+    lake = open_lake(str(load_settings(env.home).lake))
+    assert len(rows(lake, "things")) == 61
+    done = env.command("publish")
+    assert done.returncode == 0, done.stderr
+    assert "things stays as it is in the lake: Spark loaded it there at 20" in done.stderr
+    assert "`just publish things` sends it all the same." in done.stderr
+    assert len(rows(lake, "things")) == 61
+    assert env.command("publish", "things").returncode == 0
+    assert len(rows(lake, "things")) == 60
+
+    # MySQL has not changed since Spark asked, and all the same the lake's table is another one.
+    automatic = {"dagster/from_automation_condition": "true"}
+    for _ in range(2):
+        env.run("things", tags=automatic)
+        assert len(rows(lake, "things")) == 61
+    found = newest(lake)
+    assert found and found.number == len(numbers(lake)) == 4  # the second run had nothing to do
+
+    # DuckDB asks later than Spark did: its table is the newer one.
+    env.configure(spark=None)
+    server.run("DELETE FROM `odd things` WHERE `odd id` = 555")
+    env.run("things")
+    done = env.command("publish")
+    assert "stays as it is" not in done.stderr
+    assert len(rows(lake, "things")) == 60

@@ -54,6 +54,11 @@ def _read(books: Books, lake: Lake, name: str, table: LakeTable) -> None:
         books.unregister("parts")
 
 
+def mark(run_id: str) -> str:
+    """Return what the identities of the files begin with that Spark loaded in a run."""
+    return f"{run_id}/"
+
+
 class Entries:
     """What a writer enters into the books of a lake: the `merge` of `add_snapshot`."""
 

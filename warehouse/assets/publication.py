@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import duckdb
 
 from warehouse.assets import lake_books
-from warehouse.assets.lake_books import Entries, take_over
+from warehouse.assets.lake_books import Entries, mark, open_books, take_over
 from warehouse.days.zones import duckdb_day
 from warehouse.errors import WarehouseError
 from warehouse.lake.place import Lake
 from warehouse.lake.publish import Publication, publish
+from warehouse.lake.snapshots import newest
 from warehouse.lake.write import keep_flat
 from warehouse.project.project import Project
 from warehouse.project.quoting import quoted
@@ -32,7 +35,7 @@ def publish_tables(
     """Publish the tables of the newest snapshot of a project's warehouse.
 
     What `loads` and `cached_days` say of them goes with them. What these say in the lake of loads
-    by others stays.
+    by others stays. A table that Spark loaded later is sent only if it is named.
 
     Args:
         project: Whose files say which tables are kept by day.
@@ -50,9 +53,12 @@ def publish_tables(
         present = _tables(connection)
         names = [_find(connection, name, present) for name in named]
         gone = {name.lower() for name in removed}
-        chosen = names or [
-            one for one in present if one not in LEFT_OUT and one.lower() not in gone
-        ]
+        chosen = names or _older(
+            connection,
+            lake,
+            [one for one in present if one not in LEFT_OUT and one.lower() not in gone],
+            say,
+        )
         number = max((one[0] for one in history.writers(connection)), default=0)
         days = _days(project, connection)
         tables = [name for name in dict.fromkeys(chosen) if name not in lake_books.TABLES]
@@ -74,6 +80,37 @@ def publish_tables(
         )
         listed = sorted((*done.tables, *entries.published), key=lambda one: one.name)
         return replace(done, tables=tuple(listed))
+
+
+def _older(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    tables: Sequence[str],
+    say: Callable[[str], None],
+) -> list[str]:
+    """Leave out the tables that Spark loaded into the lake after the warehouse did."""
+    base = newest(lake)
+    held = base.tables if base else {}
+    found = []
+    with closing(open_books(lake, base)) as books:
+        for name in tables:
+            here, there = ledger.last_load(connection, name), ledger.last_load(books, name)
+            files = held[name].files if name in held else ()
+            on_spark = there and any(one.identity.startswith(mark(there.run_id)) for one in files)
+            if not there or not on_spark or (here and here.started_at >= there.started_at):
+                found.append(name)
+                continue
+            own = f"of {_time(here.started_at)}" if here else "without a receipt"
+            say(
+                f"{name} stays as it is in the lake: Spark loaded it there at "
+                f"{_time(there.started_at)}, and the warehouse's is {own}. `just publish {name}` "
+                "sends it all the same."
+            )
+    return found
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:

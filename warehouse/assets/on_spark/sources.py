@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from warehouse.assets.begin import Run, attribution
+from warehouse.assets.lake_books import mark
 from warehouse.assets.load import run_of
 from warehouse.assets.naming import Naming
 from warehouse.assets.on_spark.lake_run import LakeRun, Loaded, lake_run_of
@@ -134,8 +135,8 @@ def _same(last: ledger.LastLoad, plan: Plan, days: Days | None, table: LakeTable
         return False
     # Another writer may have replaced since what that load wrote.
     files = [one for one in (table.files if table else ()) if not days or one.day in days.listed]
-    written = [one for one in files if one.identity.startswith(f"{last.run_id}/")]
-    return files == written and sum(one.rows for one in written) == last.rows
+    written = all(one.identity.startswith(mark(last.run_id)) for one in files)
+    return written and sum(one.rows for one in files) == last.rows
 
 
 def _awaited(context: dg.AssetExecutionContext, project: Project, naming: Naming) -> set[str]:
@@ -173,7 +174,7 @@ def _change(
             file.rows,
             file.bytes,
             file.day,
-            f"{run.run_id}/{file.path}",
+            f"{mark(run.run_id)}{file.path}",
         )
         for file in done.written.files
     )
