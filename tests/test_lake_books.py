@@ -61,7 +61,7 @@ def receipt(run: str, table: str) -> ledger.Receipt:
 
 def data_file(lake: Lake, table: str, writer: str, day: date | None = None) -> DataFile:
     """Put a file into a lake; its identity is its writer."""
-    path = new_file_path(table, day)
+    path = new_file_path(table, lake.writer, day)
     lake.fs.makedirs(lake.at(path).rpartition("/")[0], exist_ok=True)
     lake.fs.pipe_file(lake.at(path), b"rows")
     return DataFile(path, 1, 4, day, writer)

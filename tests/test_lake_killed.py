@@ -16,8 +16,9 @@ import pytest
 from tests.lakes import change, rows, send
 from tests.test_full_disk import mounted
 from warehouse.errors import WarehouseError
+from warehouse.lake.names import manifest_path
 from warehouse.lake.place import Lake, open_lake, sizes
-from warehouse.lake.snapshots import newest, numbers
+from warehouse.lake.snapshots import named_files, newest, numbers
 from warehouse.settings import ROOT
 
 KILLED = """
@@ -78,6 +79,12 @@ def is_whole(lake: Lake) -> None:
         assert all(there[one.path] == one.bytes for one in table.files)
 
 
+def nothing_is_left_over(lake: Lake) -> None:
+    """See that each file is named by a snapshot, or is a manifest."""
+    manifests = {manifest_path(number) for number in numbers(lake)}
+    assert {*sizes(lake, "")} - {*sizes(lake, "writers")} == named_files(lake) | manifests
+
+
 def test_a_kill_at_each_moment(tmp_path: Path, file: Path) -> None:
     first = open_lake(str(tmp_path / "first"))
     send(file, first)
@@ -109,6 +116,7 @@ def test_a_kill_at_each_moment(tmp_path: Path, file: Path) -> None:
         assert send(file, lake).is_new == (numbers(lake)[-1] == 2 and after == before)
         is_whole(lake)
         assert rows(lake, "t") == [(1,)]
+        nothing_is_left_over(lake)
     assert published >= 2, "what comes after the link changes nothing"
 
 

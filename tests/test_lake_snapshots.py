@@ -28,7 +28,7 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
 
 def table(lake: Lake, name: str, content: bytes = b"rows", day: date | None = None) -> LakeTable:
     """Put a file into a lake, as any writer may, and return a table of it."""
-    path = new_file_path(name, day)
+    path = new_file_path(name, lake.writer, day)
     lake.fs.makedirs(lake.at(path).rpartition("/")[0], exist_ok=True)
     lake.fs.pipe_file(lake.at(path), content)
     return LakeTable((Column("a", "JSON", "ä"),), (DataFile(path, 3, len(content), day, "x"),))
@@ -234,8 +234,8 @@ def test_odd_names_have_folders_of_their_own(names: tuple[str, ...]) -> None:
 
 
 def test_each_new_file_has_a_name_of_its_own() -> None:
-    assert new_file_path("orders") != new_file_path("orders")
-    assert new_file_path("orders", date(2026, 1, 2)).startswith("tables/orders/2026-01-02-")
+    assert new_file_path("orders", "w") != new_file_path("orders", "w")
+    assert new_file_path("orders", "w", date(2026, 1, 2)).startswith("tables/orders/2026-01-02-w-")
 
 
 @pytest.mark.parametrize(

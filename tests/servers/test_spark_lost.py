@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -37,7 +39,7 @@ from warehouse.lake.place import open_lake
 from warehouse.lake.snapshots import numbers
 from warehouse.mysql.plan import describe
 from warehouse.mysql.url import parse_url
-from warehouse.settings import load_settings
+from warehouse.settings import ROOT, load_settings
 
 if TYPE_CHECKING:
     from tests.conftest import WarehouseEnv
@@ -193,6 +195,29 @@ def test_a_server_that_dies(
     env.run("things")
     assert numbers(lake) == [1, 2] and len(rows(lake, "loads")) == 2
     assert len(rows(lake, "things")) == 60
+    nothing_is_left_over(env)
+
+
+@MARIADB
+def test_a_command_that_is_killed(
+    server: Database,
+    env: WarehouseEnv,  # noqa: F811
+) -> None:
+    """Spark finishes what it was asked for. The next runs remove it."""
+    env.source("things", SLOW)
+    command = [sys.executable, "-m", "warehouse", *LOAD]
+    with subprocess.Popen(command, cwd=ROOT, env=env.env, stderr=subprocess.DEVNULL) as killed:
+        try:
+            wait_for(lambda: connections_reading(server), "the load")
+        finally:
+            killed.kill()
+    wait_for(lambda: not connections_reading(server), "the end of the load")
+    lake = Path(str(load_settings(env.home).lake))
+    wait_for(lambda: [*lake.glob("tables/things/*/_SUCCESS")], "its files")
+    env.source("things", "select * from `odd things`")
+    env.run("things")
+    assert numbers(open_lake(str(lake))) == [1]
+    nothing_is_left_over(env)
 
 
 @contextmanager

@@ -54,9 +54,11 @@ def _roll_lake_back(settings: Settings, number: int) -> None:
     from warehouse.assets.lake_books import going_back
     from warehouse.engines.spark.on_lake import lake_of
     from warehouse.lake.snapshots import roll_back
+    from warehouse.lake.writers import noted
 
     lake = lake_of(settings)
-    before, now = roll_back(lake, number, merge=partial(going_back, lake), say=say)
+    with noted(lake):
+        before, now = roll_back(lake, number, merge=partial(going_back, lake), say=say)
     click.echo(
         f"{lake.shown}: snapshot {now.number} is what snapshot {before.number} was. MySQL was not "
         "asked.",

@@ -30,9 +30,24 @@ def table_folder(table: str) -> str:
     return f"{TABLES}/{readable}-{digest}"
 
 
-def new_file_path(table: str, day: date | None = None) -> str:
+def new_writer() -> str:
+    """Return an id for somebody who is going to write."""
+    return uuid4().hex[:12]
+
+
+def is_of(name: str, writer: str) -> bool:
+    """Whether a writer has made the file or folder of a name."""
+    return f"-{writer}-" in name
+
+
+def new_file_path(table: str, writer: str, day: date | None = None) -> str:
     """Return the path of a new Parquet file of a table, from the folder of the lake."""
-    return f"{table_folder(table)}/{day or 'rows'}-{uuid4().hex}.parquet"
+    return f"{table_folder(table)}/{day or 'rows'}-{writer}-{uuid4().hex}.parquet"
+
+
+def new_folder_path(table: str, writer: str) -> str:
+    """Return the path of a new folder for files of a table, from the folder of the lake."""
+    return f"{table_folder(table)}/rows-{writer}-{uuid4().hex}"
 
 
 def manifest_path(number: int) -> str:

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from warehouse.errors import WarehouseError
 from warehouse.lake import urls
+from warehouse.lake.names import new_writer
 from warehouse.lake.place_errors import not_installed, unreachable
 
 
@@ -26,11 +27,13 @@ class Lake:
             `file:///folder` for a folder. It may hold a password.
         root: The same as `fs` names it.
         fs: fsspec's file system.
+        writer: The id of whoever opened it, which is in the names of all that is written.
     """
 
     url: str
     root: str
     fs: Any = field(compare=False)
+    writer: str = field(default_factory=new_writer, compare=False)
 
     def __repr__(self) -> str:
         return f"Lake({self.shown!r})"
@@ -169,7 +172,7 @@ def create(lake: Lake, path: str, content: bytes) -> bool:
     with plain_errors(lake, "Writing"):
         try:
             if lake.is_local:
-                _create_by_link(Path(lake.at(path)), content)
+                _create_by_link(Path(lake.at(path)), content, lake.writer)
             else:
                 lake.fs.pipe_file(lake.at(path), content, mode="create")
         except FileExistsError:
@@ -182,10 +185,10 @@ def create(lake: Lake, path: str, content: bytes) -> bool:
         return True
 
 
-def _create_by_link(file: Path, content: bytes) -> None:
+def _create_by_link(file: Path, content: bytes, writer: str) -> None:
     """Create a file that shows whole: a link takes no name that is taken."""
     make_folder(file.parent)
-    part = file.with_name(f".{file.name}.{uuid4().hex}")
+    part = file.with_name(f".{file.name}.part-{writer}-{uuid4().hex}")
     try:
         with part.open("wb") as opened:
             opened.write(content)

@@ -18,6 +18,7 @@ from warehouse.lake.parts import Part, Table, read_table
 from warehouse.lake.place import Lake
 from warehouse.lake.snapshots import Merge, add_snapshot, discard_unnamed, newest
 from warehouse.lake.write import writing
+from warehouse.lake.writers import noted
 
 
 @dataclass(frozen=True)
@@ -86,24 +87,25 @@ def publish(
     _check_removed(removed, base)
     done: list[PublishedTable] = []
     found: dict[str, LakeTable] = {}
-    try:
-        for name, day in tables.items():
-            before = base.tables.get(name) if base else None
-            found[name], one = publish_table(connection, lake, name, day, before, say)
-            done.append(one)
-        snapshot = add_snapshot(
-            lake,
-            found,
-            writer=writer,
-            removed=removed,
-            merge=merge,
-            base=base,
-            began=began,
-            say=say,
-        )
-    except BaseException:
-        discard_unnamed(lake, (file.path for one in done for file in one.written))
-        raise
+    with noted(lake):
+        try:
+            for name, day in tables.items():
+                before = base.tables.get(name) if base else None
+                found[name], one = publish_table(connection, lake, name, day, before, say)
+                done.append(one)
+            snapshot = add_snapshot(
+                lake,
+                found,
+                writer=writer,
+                removed=removed,
+                merge=merge,
+                base=base,
+                began=began,
+                say=say,
+            )
+        except BaseException:
+            discard_unnamed(lake, (file.path for one in done for file in one.written))
+            raise
     is_new = base is None or snapshot.number != base.number
     return Publication(snapshot, is_new, tuple(done))
 

@@ -78,7 +78,8 @@ class TableWriter:
         Raises:
             WarehouseError: the lake cannot be written, or DuckDB refuses a value.
         """
-        table, stem = self._table, Path(new_file_path(self._table.name, part.day)).stem
+        table = self._table
+        stem = Path(new_file_path(table.name, self._lake.writer, part.day)).stem
         with _plain_errors(self._lake, table):
             found = self._connection.execute(
                 f"COPY ({table.select} WHERE {part.where}) TO {literal(str(self._folder))} ("

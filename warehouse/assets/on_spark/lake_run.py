@@ -17,8 +17,9 @@ from warehouse.errors import WarehouseError
 from warehouse.lake import place
 from warehouse.lake.changes import Change, NewDays, applied
 from warehouse.lake.manifest import LakeTable, Manifest
-from warehouse.lake.names import table_folder
+from warehouse.lake.names import new_folder_path
 from warehouse.lake.snapshots import add_snapshot, named_files, newest
+from warehouse.lake.writers import Note
 from warehouse.mysql.instant import open_together
 from warehouse.mysql.plan import Plan
 from warehouse.mysql.url import Server
@@ -71,6 +72,7 @@ class LakeRun:
         self._loaded: dict[str, Loaded] = {}
         self._positions: dict[Server, str | None] = {}
         self._folders: list[str] = []
+        self._note = Note(self.lake)
 
     @property
     def _tables(self) -> dict[str, LakeTable]:
@@ -100,7 +102,7 @@ class LakeRun:
 
     def new_folder(self, table: str) -> str:
         """Return the path of a folder for the files of a table; it is not there yet."""
-        folder = f"{table_folder(table)}/{self._run.run_id}"
+        folder = new_folder_path(table, self.lake.writer)
         self._folders.append(folder)
         return folder
 
@@ -157,11 +159,15 @@ class LakeRun:
         """Remove what was written and is in no snapshot; what cannot be is pruned later."""
         held = self.base.files if self.base else {}
         left = [folder for folder in self._folders if not _holds(held, folder)]
-        if not left:
+        self._remove(left)
+        self._note.end(executors_write=bool(left))
+
+    def _remove(self, folders: Collection[str]) -> None:
+        if not folders:
             return
         with suppress(WarehouseError):
             named = named_files(self.lake)  # a run that is stopped may have published already
-            for folder in left:
+            for folder in folders:
                 for written in (folder, folder + AGAIN):
                     if not _holds(named, written):
                         place.remove_folder(self.lake, written)

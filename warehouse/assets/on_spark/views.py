@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from uuid import uuid4
 
 from warehouse.assets.opened import opened
 from warehouse.console.text import counted
@@ -16,9 +15,10 @@ from warehouse.engines.spark.written import written_files
 from warehouse.errors import WarehouseError
 from warehouse.lake import place
 from warehouse.lake.manifest import Column, DataFile, LakeTable
-from warehouse.lake.names import table_folder
+from warehouse.lake.names import new_folder_path
 from warehouse.lake.place import Lake, full_url
 from warehouse.lake.snapshots import add_snapshot, newest
+from warehouse.lake.writers import noted
 from warehouse.project.project import load_project
 from warehouse.project.view_files import View
 from warehouse.settings import Settings
@@ -60,12 +60,14 @@ def _keep(
     assert base
     views = {view.name: view for view in load_project(settings.home).views}
     there = current(base, views.values())
+    missing = [view for view in wanted if view.name not in there]
+    if not missing:
+        return []
     kept: dict[str, LakeTable] = {}
-    for view in wanted:
-        if view.name not in there:
+    with noted(lake, by_executors=True):
+        for view in missing:
             kept[view.name] = _write(engine, lake, view, identity(view, views, base.tables))
             say(f"{view.name} is kept as a table: {counted(kept[view.name].rows, 'row')}.")
-    if kept:
         writer = f"views kept as tables: {', '.join(kept)}"
         add_snapshot(lake, kept, writer=writer, base=base, began=began, say=say)
     return list(kept)
@@ -74,7 +76,7 @@ def _keep(
 def _write(engine: SparkEngine, lake: Lake, view: View, made_of: str) -> LakeTable:
     """Have the executors write a view's rows into new files."""
     columns = engine.columns[view.name]
-    folder = f"{table_folder(view.name)}/{uuid4().hex}"
+    folder = new_folder_path(view.name, lake.writer)
     try:
         write(engine.session, view.name, columns, full_url(lake, folder))
         files = written_files(engine.session, full_url(lake, folder))
