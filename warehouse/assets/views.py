@@ -83,14 +83,14 @@ def build_views(project: Project, naming: Naming) -> dg.AssetsDefinition:
                 done = on_spark(settings, context.run.run_id, chosen, context.log.info)
         written, failed = done.written, done.failed
         seconds = time.monotonic() - began
-        unchanged = len(chosen) - len(written) - len(failed)
+        whole = [view for view in chosen if view.name not in failed]
         context.log.info(
             f"{counted(len(written), 'view')} written in {seconds:.1f} s, "
-            f"{unchanged} up to date: {names}. "
+            f"{len(whole) - len(written)} up to date"
+            f"{': ' if whole else ''}{', '.join(view.name for view in whole)}. "
             "MySQL was not asked."
         )
         with step(f"Describing the views {names}"):
-            whole = [view for view in chosen if view.name not in failed]
             described = _describe(context, settings, whole, assets, naming)
         for view, metadata in described:
             yield dg.MaterializeResult(

@@ -38,7 +38,7 @@ def _read_table(steps: Steps, operator: Operator) -> Relation:
         if index["child_indexes"]:
             raise Refusal("no rule knows how a part of a column is read.")
         if index["index"] < len(names):
-            type_ = _column_type(types[index["index"]], f"{table}.{names[index['index']]}")
+            type_ = _column_type(types[index["index"]], table, names[index["index"]])
             wanted.append((identifier(names[index["index"]]), type_))
         else:
             wanted.append(("NULL", None))
@@ -50,12 +50,13 @@ def _read_table(steps: Steps, operator: Operator) -> Relation:
     )
 
 
-def _column_type(described: Mapping[str, Any], column: str) -> str:
+def _column_type(described: Mapping[str, Any], table: str, column: str) -> str:
     try:
         type_ = plan_type(described)
         spark_type(type_)
     except Refusal as refusal:
-        raise Refusal(f"the column {column}: {refusal.why}", refusal.instead) from None
+        why = f"the column {table}.{column}: {refusal.why}"
+        raise Refusal(why, refusal.instead, construct=column) from None
     return type_
 
 

@@ -81,7 +81,8 @@ def _spark(parsed: Any, text: str) -> str:
         return f"STRUCT<{', '.join(fields)}>"
     raise Refusal(
         f"the type {text} has no counterpart in Spark.",
-        "Cast it in DuckDB before it is loaded, or leave the column out.",
+        "Leave the column out, or make text of it where it is loaded: in a source file, "
+        "CAST(... AS CHAR).",
     )
 
 
