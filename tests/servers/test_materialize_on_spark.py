@@ -77,10 +77,11 @@ def snapshot(env: WarehouseEnv) -> int:
 
 
 def nothing_is_left_over(env: WarehouseEnv) -> None:
-    """See that the lake holds the files of its snapshots, and no others."""
+    """See that the lake holds the files of its snapshots, and no others, nor other folders."""
     lake = Path(str(load_settings(env.home).lake))
-    there = {str(file.relative_to(lake)) for file in lake.rglob("*.parquet")}
-    assert there == named_files(open_lake(str(lake)))
+    named = {lake / path for path in named_files(open_lake(str(lake)))}
+    assert {*lake.rglob("*.parquet")} == named
+    assert {*lake.glob("tables/*/*")} <= named | {file.parent for file in named}
 
 
 def test_the_same_files_give_the_same_answers(server: Database, env: WarehouseEnv) -> None:
