@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -139,6 +141,19 @@ def test_a_manifest_that_cannot_be_read_keeps_everything(lake: Lake) -> None:
     with noted(lake):
         there = sizes(lake, "tables")
     assert len(there) == 3
+
+
+def test_without_locks_there_are_no_notes(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    with writing(lake) as living:
+        with monkeypatch.context() as patch:
+            patch.setattr(fcntl, "flock", no_locks)
+            with noted(open_lake(lake.root)):
+                assert len(notes(lake)) == 1, "that of the other one"
+        assert living.poll() is None and len(unnamed(lake)) == 2
+
+
+def no_locks(*_: object) -> None:
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
 
 def test_an_object_store_has_no_notes() -> None:

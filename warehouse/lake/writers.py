@@ -52,8 +52,11 @@ class Note:
             _clear(lake, folder)
             self._file = folder / f"{_machine()}-{lake.writer}"
             self._descriptor = os.open(self._file, os.O_CREAT | os.O_RDWR)
+        try:
             # Shared with who else writes through the same open lake.
             fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        except OSError:  # a file system without locks: a note would pass for that of a dead writer
+            self.end()
 
     def end(self, *, executors_write: bool = False) -> None:
         """Say that nobody writes any more.
@@ -98,25 +101,27 @@ def _clear(lake: Lake, folder: Path) -> None:
     dead = []
     for note in folder.iterdir():
         machine, _, writer = note.name.partition("-")
-        with suppress(FileNotFoundError):  # its writer ended, or another one clears up as well
+        with suppress(OSError):  # its writer ended, another one clears up, or it is another user's
             found = note.stat()
             age = datetime.now(UTC) - datetime.fromtimestamp(found.st_mtime, UTC)
+            is_dead = machine == _machine() and not _is_locked(note)
             seen_before = found.st_size > 0
-            if machine == _machine() and not _is_locked(note):
+            if is_dead:
                 dead.append(writer)
-                if not seen_before:
-                    note.write_text("dead\n")
-            if age > (_LINGERING if seen_before else GRACE):
+            if age > (_LINGERING if is_dead and seen_before else GRACE):
                 note.unlink()
+            elif is_dead and not seen_before:
+                note.write_text("dead\n")
     if dead:
         _remove(lake, dead)
 
 
 def _is_locked(note: Path) -> bool:
+    """Whether a note is locked, or nobody can tell."""
     descriptor = os.open(note, os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError:
         return True
     finally:
         os.close(descriptor)
