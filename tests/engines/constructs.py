@@ -45,6 +45,18 @@ SAME = {
     "group by grouping sets ((g, bo), (g), (), ())",
     "rollup of nothing": "select lower(g) as gg, count(*) from t where k < 0 group by rollup (gg)",
     "only a grand total": "select count(*) as n, sum(i) from t group by grouping sets (())",
+    "rollup without aggregates": "select g from t group by rollup (g)",
+    "cube without aggregates": "select g, bo from t group by cube (g, bo)",
+    "rollup of nothing without aggregates": "select g from t where false group by rollup (g)",
+    "having without aggregates": "select 1 as x from t having true",
+    "grouping()": "select g, bo, grouping(bo, g) as both, grouping(g) as one, sum(i) from t "
+    "group by cube (g, bo)",
+    "grouping() without a set": "select g, grouping(g) from t group by g",
+    "grouping() of nothing": "select g, grouping(g) from t where false group by rollup (g)",
+    "grouping() of an expression": "select i % 3 as r, grouping(i % 3), count(*) from t "
+    "group by grouping sets ((g, i % 3), (), (i % 3), (g), (g))",
+    "grouping() in having and in order by": "select coalesce(g, 'all') as gg, sum(d) from t "
+    "group by rollup (g) having grouping(g) = 1 or sum(d) > 0 order by grouping(g), gg",
     "aggregate of nothing": "select sum(i), count(*), min(s), list(i order by k) "
     "from t where false",
     "aggregate of nothing, grouped": "select g, sum(i) from t where false group by g",
@@ -214,7 +226,6 @@ REFUSED = {
     "string_agg without order": "select string_agg(s, ',') from t",
     "first without order": "select first(i) from t",
     "unnest as a table": "select k, x from t, unnest([k, k + 1]) as u(x) where k < 3",
-    "grouping()": "select g, grouping(g), count(*) from t group by rollup (g)",
     "order by a list": "select k from t order by [k, i]",
     "not in of two columns": "select k from t where (k, i) not in (select i, k from t)",
     "interval as a column": "select interval 1 day as x",

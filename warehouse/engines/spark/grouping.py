@@ -26,9 +26,8 @@ def _aggregate(steps: Steps, operator: Operator) -> Relation:
     ):
         # Of a subquery that must be one value: DuckDB takes the first, and fails if there are more.
         nodes = [replace(nodes[0], name="single value"), nodes[1]]
-    if operator["grouping_functions"]:
-        raise Refusal("no rule knows grouping().", "Write UNION ALL of one GROUP BY each.")
-    types = [node.type for node in (*groups, *nodes)]
+    marks: list[list[int]] = operator["grouping_functions"]
+    types = [node.type for node in (*groups, *nodes)] + ["BIGINT"] * len(marks)
     written = [write(node, below.columns()) for node in (*groups, *nodes)]
     keys = written[: len(groups)]
     if any(node.name != COLUMN for node in groups):
@@ -36,33 +35,51 @@ def _aggregate(steps: Steps, operator: Operator) -> Relation:
         named = [f"{key} AS k{place}" for place, key in enumerate(keys)]
         keys = [f"k{place}" for place in range(len(keys))]
         below = steps.add(f"SELECT *, {', '.join(named)} FROM {below.name} AS s", below.types)
-    sets = [sorted(one) for one in operator["grouping_sets"]]
-    aggregates, source = written[len(keys) :], f"FROM {below.name} AS s"
-    if sets in ([], [list(range(len(keys)))]):
-        by = f" GROUP BY {', '.join(keys)}" if keys else ""
-        return steps.select([*keys, *aggregates], types, source + by, False)
-    return _union_all(
-        [
-            steps.select([*shown, *aggregates], types, source + by, False)
-            for shown, by in _grouping_sets(sets, keys, types)
-        ],
-        steps,
-    )
+    sets = [sorted(one) for one in operator["grouping_sets"]] or [[*range(len(keys))]]
+    aggregates = written[len(keys) :]
+
+    def select(shown: Sequence[str], marked: Sequence[str], by: str) -> Relation:
+        # A total without aggregates is one row, and Spark's SELECT would be one for each.
+        source = f"{below.name} AS s{by}" if by or aggregates else "RANGE(1) AS s"
+        return steps.select([*shown, *aggregates, *marked], types, f"FROM {source}", False)
+
+    return _union_all([select(*one) for one in _grouping_sets(sets, keys, types, marks)], steps)
 
 
 def _grouping_sets(
-    sets: Sequence[Sequence[int]], keys: Sequence[str], types: Sequence[str]
-) -> Iterator[tuple[Sequence[str], str]]:
-    """Yield what is shown of the keys, and the GROUP BY.
+    sets: Sequence[Sequence[int]],
+    keys: Sequence[str],
+    types: Sequence[str],
+    marks: Sequence[Sequence[int]],
+) -> Iterator[tuple[Sequence[str], Sequence[str], str]]:
+    """Yield what is shown of the keys, the values of grouping(), and the GROUP BY.
 
     Of no rows, DuckDB makes one row for each grand total, and Spark's GROUPING SETS none. So a
-    total is a SELECT without GROUP BY.
+    total is a SELECT without GROUP BY. With grouping() each set is a SELECT, which knows its value.
     """
-    if grouped := [one for one in sets if one]:
-        listed = ", ".join(f"({', '.join(keys[place] for place in one)})" for one in grouped)
-        yield keys, f" GROUP BY GROUPING SETS ({listed})"
-    nulls = [f"CAST(NULL AS {spark_type(type_)})" for type_ in types[: len(keys)]]
-    yield from ((nulls, "") for one in sets if not one)
+    together = [one for one in sets if one and not marks]
+    if together == [[*range(len(keys))]]:
+        yield keys, (), f" GROUP BY {', '.join(keys)}"
+    elif together:
+        listed = ", ".join(f"({', '.join(keys[place] for place in one)})" for one in together)
+        yield keys, (), f" GROUP BY GROUPING SETS ({listed})"
+    for one in sets:
+        if marks or not one:
+            shown = [
+                key if place in one else f"CAST(NULL AS {spark_type(type_)})"
+                for place, (key, type_) in enumerate(zip(keys, types, strict=False))
+            ]
+            by = f" GROUP BY {', '.join(keys[place] for place in one)}" if one else ""
+            yield shown, [_grouping(mark, one) for mark in marks], by
+
+
+def _grouping(keys: Sequence[int], present: Sequence[int]) -> str:
+    """Return the value of grouping(): a bit for each key, the last one lowest, 1 if it is absent.
+
+    https://duckdb.org/docs/current/sql/query_syntax/grouping_sets
+    """
+    bits = "".join("0" if key in present else "1" for key in keys)
+    return f"CAST({int(bits, 2)} AS BIGINT)"
 
 
 def _union_all(parts: Sequence[Relation], steps: Steps) -> Relation:
