@@ -57,6 +57,15 @@ SAME = {
     "group by grouping sets ((g, i % 3), (), (i % 3), (g), (g))",
     "grouping() in having and in order by": "select coalesce(g, 'all') as gg, sum(d) from t "
     "group by rollup (g) having grouping(g) = 1 or sum(d) > 0 order by grouping(g), gg",
+    "exists of a whole table": "select exists(from t) as e, exists(select g from t where false)",
+    "exists of several rows": "select count(*) from t where exists (select s from t where k > 9)",
+    "not exists of several rows": "select k from t where k < 3 and not exists "
+    "(select * from t where k > 1000)",
+    "exists of groups": "select exists(select g from t group by g having count(*) > 100) as e",
+    "exists of a limit": "select exists(select 1 from t limit 1 offset 500) as e",
+    "limit of rows that are alike": "select 1 as x from t limit 3 offset 166",
+    "limit of none": "select k from t limit 0",
+    "rows of a limit are counted": "select count(*) from (select * from t limit 5)",
     "aggregate of nothing": "select sum(i), count(*), min(s), list(i order by k) "
     "from t where false",
     "aggregate of nothing, grouped": "select g, sum(i) from t where false group by g",
@@ -226,6 +235,11 @@ REFUSED = {
     "string_agg without order": "select string_agg(s, ',') from t",
     "first without order": "select first(i) from t",
     "unnest as a table": "select k, x from t, unnest([k, k + 1]) as u(x) where k < 3",
+    "limit of some rows, counted by a condition": "select count(*) filter (where bo) from "
+    "(select * from t limit 5)",
+    "limit of some rows, and more than counted": "select count(*), max(k) from "
+    "(select * from t limit 5)",
+    "limit below a condition": "select count(*) from (select * from (from t limit 3) where k > 5)",
     "order by a list": "select k from t order by [k, i]",
     "not in of two columns": "select k from t where (k, i) not in (select i, k from t)",
     "interval as a column": "select interval 1 day as x",

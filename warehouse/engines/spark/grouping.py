@@ -16,9 +16,12 @@ _GENERATED = 2**64 - 1
 
 
 def _aggregate(steps: Steps, operator: Operator) -> Relation:
-    below = steps.below(operator)
     groups = [read(one) for one in operator["groups"]]
     nodes = [read(one) for one in operator["expressions"]]
+    # Of rows that are only counted any will do.
+    counted = not groups and all(one.name == "count_star" and not one.filter for one in nodes)
+    (child,) = operator["children"]
+    below = steps.relation({**child, "counted": counted})
     if (
         operator["groupings_index"] == _GENERATED
         and not groups

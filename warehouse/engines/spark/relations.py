@@ -118,9 +118,22 @@ def _order(steps: Steps, operator: Operator) -> Relation:
     return steps.kept(ordered, operator["projections"], f"FROM {ordered.name} AS s")
 
 
+def _any_rows_do(limit: Operator) -> bool:
+    """Whether it does not matter which rows a LIMIT keeps: EXISTS counts them."""
+    (child,) = limit["children"]
+    values = limit["limit_val"]
+    none = values["type"] == "CONSTANT_VALUE" and values["constant_integer"] == 0
+    alike = child["type"] == "LOGICAL_PROJECTION" and all(
+        one["type"] == "VALUE_CONSTANT" for one in child["expressions"]
+    )
+    return none or alike or bool(limit.get("counted"))
+
+
 def _limit(steps: Steps, operator: Operator) -> Relation:
-    below = steps.below(operator)
-    if not below.ordered:
+    (child,) = operator["children"]
+    any_rows_do = _any_rows_do(operator)
+    below = steps.relation({**child, "counted": any_rows_do})
+    if not below.ordered and not any_rows_do:
         raise Refusal(
             "without ORDER BY another engine returns other rows than DuckDB.",
             "Write an ORDER BY that tells the rows apart before LIMIT.",

@@ -18,7 +18,7 @@ Operator = Mapping[str, Any]
 """An operator of the plan, as `json_serialize_plan` writes it."""
 
 _KNOWN = {
-    *("type", "children", "expressions", "table_index", "only_true"),
+    *("type", "children", "expressions", "table_index", "only_true", "counted"),
     *("arguments", "at_clause", "column_indexes", "extra_info", "function_data", "names"),
     *("has_pushed_projection", "has_serialize", "input_table_names", "input_table_types"),
     *("named_parameters", "ordinality_idx", "parameters", "projected_input", "projection_ids"),
