@@ -121,7 +121,7 @@ def _place(settings: Settings) -> str:
     """Return where the rows come from; a token in the URL of a Spark is not shown."""
     if settings.spark is None:
         return str(settings.path)
-    from warehouse.engines.spark.session import name_of
+    from warehouse.engines.spark.server_name import name_of
 
     return name_of(settings.spark)
 

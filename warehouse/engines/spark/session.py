@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
+from warehouse.engines.spark.server_name import name_of, unusable
 from warehouse.engines.spark.settings import SETTINGS
 from warehouse.engines.spark.spark_errors import EXTRA, SAFE, plain_errors
 from warehouse.errors import WarehouseError, quoted_from
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from pyspark.sql.connect.client import DefaultChannelBuilder
     from pyspark.sql.connect.session import SparkSession
 
-SETTING = "WAREHOUSE_SPARK"
-EXAMPLE = "sc://127.0.0.1:15002"
 OLDEST = (4, 2)
 """The first Spark with QUALIFY and GROUP BY ALL as DuckDB has them."""
 CONNECT_SECONDS = 10.0
@@ -82,7 +80,7 @@ def connect(url: str) -> SparkSession:
     try:
         channel = DefaultChannelBuilder(url, [*_CHANNEL.items()])
     except Exception:  # its text would hold the token
-        raise _unusable("cannot be read") from None
+        raise unusable("cannot be read") from None
     if _LOOPBACK.fullmatch(channel.host.strip("[]")):
         channel.setChannelOption("grpc.enable_http_proxy", 0)
     deadlines = _deadlines(channel)
@@ -238,36 +236,6 @@ def name_in(session: SparkSession) -> str:
     """Return how people call the server of a session."""
     channel: Any = session.client._builder
     return f"sc://{channel.endpoint}"
-
-
-def name_of(url: str) -> str:
-    """Return how people call a server: by its host and port, never with a token.
-
-    Raises:
-        WarehouseError: this is no URL of Spark Connect.
-    """
-    scheme, separator, _ = url.partition("://")
-    if not separator:
-        raise _unusable("is no URL")
-    if scheme != "sc":
-        # Of the master, `spark://`, people have the URL as well.
-        raise _unusable(f"starts with `{quoted_from(scheme)}://`")
-    try:
-        parts = urlsplit("http" + url.partition(";")[0].removeprefix("sc"))
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise _unusable("has no port that is a number") from None
-    if not host or parts.username is not None:
-        raise _unusable("names no host")
-    return f"sc://{f'[{host}]' if ':' in host else host}:{port or 15002}"
-
-
-def _unusable(why: str) -> WarehouseError:
-    return WarehouseError(
-        f"{SETTING} {why}.",
-        safe="Nothing was asked of any server.",
-        todo=f"Its form is {EXAMPLE}, and with a token sc://host:port/;use_ssl=true;token=...",
-    )
 
 
 def _check_version(named: str, version: str) -> None:
