@@ -56,9 +56,10 @@ def write_settings(folder: Path, port: int, size: Size, jdbc: Path | None) -> No
         "spark.connect.grpc.binding.port": port,
         "spark.executor.cores": size.cores,
         "spark.executor.memory": f"{size.memory}m",
-        # The Connect server holds results until they are read. One that is too large fails with a
-        # sentence; and a server without memory ends, where it would leave its clients waiting.
-        "spark.driver.memory": "2g",
+        # The Connect server holds results until they are read, and two of the largest must fit.
+        # One that is larger fails with a sentence; and a server without memory ends, where it would
+        # leave its clients waiting.
+        "spark.driver.memory": "3g",
         "spark.driver.maxResultSize": "1g",
         "spark.driver.extraJavaOptions": "-XX:+ExitOnOutOfMemoryError",
         # What the parser learns of each text it keeps for ever, unless it is told not to: 2 KB a
