@@ -106,6 +106,12 @@ and c."odd id" || d."odd id" = '33'
 """Of many combinations few rows come. The executors write from the beginning on."""
 
 
+def test_the_connect_server_has_its_memory(own_cluster: Cluster) -> None:
+    """Spark gives it that of its daemons, if their environment says how much."""
+    process = Path(f"/proc/{own_cluster.processes['connect'].pid}")
+    assert b"-Xmx2g" in (process / "cmdline").read_bytes().split(b"\0")
+
+
 def test_a_result_that_is_too_large(own_cluster: Cluster) -> None:
     with (
         closing_session(own_cluster.url) as session,

@@ -177,7 +177,6 @@ def _start(cluster: Cluster, spark_home: Path, size: Size, say: Callable[[str], 
     write_settings(cluster.folder, cluster.port, size, jdbc)
     master_port = _take_port(0)
     master = f"spark://{HOST}:{master_port}"
-    environment = environment_of(cluster.folder, spark_home)
     spark_class = str(spark_home / "bin" / "spark-class")
 
     def launch(name: str, *arguments: str) -> None:
@@ -185,7 +184,7 @@ def _start(cluster: Cluster, spark_home: Path, size: Size, say: Callable[[str], 
             cluster.processes[name] = subprocess.Popen(
                 [spark_class, *arguments],
                 cwd=cluster.folder,
-                env=environment,
+                env=environment_of(cluster.folder, spark_home, daemon=name != "connect"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

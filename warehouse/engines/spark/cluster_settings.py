@@ -56,10 +56,9 @@ def write_settings(folder: Path, port: int, size: Size, jdbc: Path | None) -> No
         "spark.connect.grpc.binding.port": port,
         "spark.executor.cores": size.cores,
         "spark.executor.memory": f"{size.memory}m",
-        # The Connect server holds results until they are read, and two of the largest must fit.
-        # One that is larger fails with a sentence; and a server without memory ends, where it would
-        # leave its clients waiting.
-        "spark.driver.memory": "3g",
+        # The Connect server holds results until they are read. One that is too large fails with a
+        # sentence; and a server without memory ends, where it would leave its clients waiting.
+        "spark.driver.memory": "2g",
         "spark.driver.maxResultSize": "1g",
         "spark.driver.extraJavaOptions": "-XX:+ExitOnOutOfMemoryError",
         # What the parser learns of each text it keeps for ever, unless it is told not to: 2 KB a
@@ -87,9 +86,19 @@ def write_settings(folder: Path, port: int, size: Size, jdbc: Path | None) -> No
     (folder / "conf" / "log4j2.properties").write_text(_LOG_SETTINGS)
 
 
-def environment_of(folder: Path, spark_home: Path) -> Mapping[str, str]:
-    """Return the environment of Spark's processes, without what other Sparks set in it."""
+def environment_of(folder: Path, spark_home: Path, *, daemon: bool) -> Mapping[str, str]:
+    """Return the environment of a process of Spark, without what other Sparks set in it.
+
+    Args:
+        folder: That of the cluster.
+        spark_home: The folder of Spark.
+        daemon: Whether it is a master or a worker. What a Connect server finds for those it takes
+            for itself, whatever `spark.driver.memory` says.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
+    if daemon:
+        # Master and workers do little: to start soon is all.
+        kept |= {"SPARK_DAEMON_MEMORY": "512m", "SPARK_DAEMON_JAVA_OPTS": _QUICK_START}
     return kept | {
         "SPARK_HOME": str(spark_home),
         "SPARK_CONF_DIR": str(folder / "conf"),
@@ -97,9 +106,6 @@ def environment_of(folder: Path, spark_home: Path) -> Mapping[str, str]:
         # The name of this machine need not resolve, and its address is nobody's business.
         "SPARK_LOCAL_IP": HOST,
         "SPARK_LOCAL_HOSTNAME": HOST,
-        "SPARK_DAEMON_MEMORY": "512m",
-        # Master and workers do little: to start soon is all.
-        "SPARK_DAEMON_JAVA_OPTS": _QUICK_START,
         "SPARK_LAUNCHER_OPTS": _QUICK_START,
         "JDK_JAVA_OPTIONS": f'"-Djava.io.tmpdir={folder}/tmp" -XX:-UsePerfData',
     }
