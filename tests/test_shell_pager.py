@@ -130,8 +130,8 @@ def test_ctrl_c_in_the_pager_stops_the_query_and_the_pager_stays(open_shell: Ope
 def test_an_error_after_the_first_rows_is_said_when_the_pager_is_left(open_shell: Open) -> None:
     shell = open_shell(SMALL)
     shell.type(
-        "select (case when range < 30000 then range::text else 'x' end)::int as r, "
-        "repeat('-', 100) as x from range(40000);\r"
+        "select (case when range < 300000 then range::text else 'x' end)::int as r, "
+        "repeat('-', 100) as x from range(400000);\r"
     )
     shell.until("│       5 │")
     shell.until("\r\n:")
