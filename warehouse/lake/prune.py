@@ -3,7 +3,8 @@
 Nothing locks a lake. A writer may keep files of the snapshot on which it builds, and names files
 that no manifest names yet. So a snapshot goes only when a newer one came more than `GRACE` ago,
 and a file that no manifest names only when it is older than that; and no writer publishes what it
-began more than `LONGEST` ago, which is less. What a killed writer leaves goes in the same way.
+began more than `LONGEST` ago, which is less. What a killed writer leaves goes in the same way,
+if no later writer of its machine removed it before, see `writers`.
 """
 
 from __future__ import annotations

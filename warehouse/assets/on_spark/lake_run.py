@@ -156,7 +156,7 @@ class LakeRun:
         return self.base
 
     def clean_up(self) -> None:
-        """Remove what was written and is in no snapshot; what cannot be is pruned later."""
+        """Remove what was written and is in no snapshot; the next writer looks for what is left."""
         held = self.base.files if self.base else {}
         left = [folder for folder in self._folders if not _holds(held, folder)]
         self._remove(left)
